@@ -1,0 +1,147 @@
+"""What a connector is. A connector holds no state between calls, writes no file, reads no environment,
+and raises only the errors of `steward.model.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NewType, Protocol
+
+from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
+from steward.model.records import Noun, Record, Refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars
+    from pydantic import BaseModel
+
+    from steward.kit.sandbox import Sandbox
+
+Cursor = NewType("Cursor", str)
+"""Where to resume a stream; only the connector that wrote it can read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a connector may use of the outside world besides its own target.
+
+    `now` gives an aware UTC instant, `sleep` waits for seconds, `deadline_s` is the most that one
+    HTTP call may take from connect to last byte. `public_url` is where callers reach us, for signatures.
+    """
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    deadline_s: float = 30.0
+    public_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records of a stream, and the cursor that may be stored once they are.
+
+    `usage` is a polars frame with the columns `account_external_id` (text), `day` (date) and one numeric
+    column for each usage metric; a day that is sent again replaces that day. `watermark`: every change
+    in the source before it is in this page or an earlier one; set on the last page of a pull.
+    `progress` is the share of this pull that is done, 0 to 1, where it is known.
+    """
+
+    records: Sequence[Record]
+    cursor: Cursor
+    refusals: Sequence[Refusal] = ()
+    usage: polars.DataFrame | None = None
+    watermark: datetime | None = None
+    progress: float | None = None
+
+
+class Source(Protocol):
+    """Reads records."""
+
+    def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
+        """Every page of `stream` that changed since `after`; all of them when None.
+
+        Stopping after any page and pulling again from its cursor loses nothing.
+        """
+        ...
+
+
+class Sink(Protocol):
+    """Delivers actions."""
+
+    def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
+        """Make the change, or (class A) return the receipt of the one that `key` already made."""
+        ...
+
+    def find(self, action: Action, key: IdempotencyKey) -> Receipt | None:
+        """The receipt of what `key` made before, None where it provably made nothing.
+
+        Raises:
+            OutcomeUnknown: the target cannot tell (delivery class C).
+        """
+        ...
+
+
+class Inbox(Protocol):
+    """Takes calls that the vendor makes to us."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise SignatureRejected unless the vendor made this call. `headers` have lower-case names;
+        `:method` and `:url` hold the method and the public URL that was called."""
+        ...
+
+    def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The name of this delivery: the same when the vendor sends it again."""
+        ...
+
+    def parse(self, body: bytes) -> Sequence[Record]:
+        """The records in a verified body; raises RecordRejected where it is not what was promised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `connector check`: what was looked at, whether it is well, and what to do if not."""
+
+    what: str
+    ok: bool
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connector with one company's settings. The parts it has; `check` makes harmless calls only."""
+
+    source: Source | None = None
+    sink: Sink | None = None
+    inbox: Inbox | None = None
+    check: Callable[[], Sequence[Finding]] = field(default=lambda: ())
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of record that a source can pull; `usage` streams give frames instead of records."""
+
+    noun: Noun | None
+    meaning: str
+    usage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """The manifest. `load_*` are called late so that listing connectors imports no vendor library.
+
+    `streams` are pulled in their order: what others point at comes first. `waivers` exempt the connector
+    from a rule of the battery, with the reason.
+    """
+
+    name: str
+    title: str
+    load_settings: Callable[[], type[BaseModel]]
+    connect: Callable[[Any, Tools], Connection]
+    load_sandbox: Callable[[], type[Sandbox]]
+    streams: Mapping[str, Stream] = field(default_factory=dict)
+    actions: Mapping[str, DeliveryClass] = field(default_factory=dict)
+    inbox: bool = False
+    folder: Path | None = None
+    waivers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Facts become decisions: the playbook language, pure."""

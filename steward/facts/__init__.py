@@ -1,0 +1,1 @@
+"""Records become facts: pure functions, no clock."""

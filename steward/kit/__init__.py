@@ -1,0 +1,1 @@
+"""What connectors share. Knows no connector."""

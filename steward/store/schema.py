@@ -1,0 +1,238 @@
+"""Every table. `migrations/` brings a database to this shape; a test compares the two.
+
+Instants are stored as ISO 8601 text in UTC with microseconds ("2026-03-05T08:00:00.000000+00:00"): they compare
+as they sort, alike on SQLite and PostgreSQL. JSON is stored as text and only Python looks into it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+
+metadata = MetaData()
+
+# ---- what outside systems told us ----
+
+record = Table(
+    "record", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("noun", String(32), primary_key=True),
+    Column("external_id", String(255), primary_key=True),
+    Column("stream", String(64), nullable=False),
+    Column("account_external_id", String(255)),            # of the same connection; an account's own id
+    Column("modified_at", String(40)),                     # the source's version; an older one never overwrites
+    Column("deleted", Integer, nullable=False, default=0),
+    Column("merged_into", String(255)),
+    Column("body", Text, nullable=False),                  # JSON of the fields
+    Column("synced_at", String(40), nullable=False),
+    Index("record_by_account", "connection", "account_external_id"),
+)
+
+refusal = Table(
+    "refusal", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("place", String(255), primary_key=True),
+    Column("field", String(128)),
+    Column("reason", Text, nullable=False),
+    Column("refused_at", String(40), nullable=False),
+)
+
+cursor = Table(
+    "cursor", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("value", Text),
+    Column("watermark", String(40)),                       # all that changed before is stored
+    Column("records", Integer, nullable=False, default=0),  # read since the beginning
+    Column("moved_at", String(40), nullable=False),
+    Column("trouble", Text),                               # the last error, cleared by a whole pull
+)
+
+# ---- who is who ----
+
+account = Table(
+    "account", metadata,
+    Column("id", String(40), primary_key=True),            # ours, for ever
+    Column("name", Text, nullable=False, default=""),
+    Column("created_at", String(40), nullable=False),
+    Column("merged_into", String(40)),                     # re-pointed, never deleted
+)
+
+identity = Table(
+    "identity", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("external_id", String(255), primary_key=True),
+    Column("account_id", String(40), ForeignKey("account.id"), nullable=False, index=True),
+    Column("how", String(32), nullable=False),             # new | id | domain | person
+    Column("matched_at", String(40), nullable=False),
+)
+
+match_review = Table(
+    "match_review", metadata,
+    Column("left_account_id", String(40), primary_key=True),
+    Column("right_account_id", String(40), primary_key=True),
+    Column("score", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(16), nullable=False),           # open | accepted | refused
+    Column("by", String(128)),
+    Column("changed_at", String(40), nullable=False),
+)
+
+kept_apart = Table(                                        # an undone merge stays undone
+    "kept_apart", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("external_id", String(255), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+    Column("by", String(128), nullable=False),
+    Column("decided_at", String(40), nullable=False),
+)
+
+# ---- the lake: a file without its row does not exist ----
+
+segment = Table(
+    "segment", metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False, index=True),  # usage | facts
+    Column("path", Text, nullable=False, unique=True),       # relative to the lake
+    Column("part", String(128), nullable=False, default=""),  # usage: connection/month; facts: "base" or "delta"
+    Column("known_at", String(40), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("retired_at", String(40)),                        # replaced; the file goes later
+)
+
+hot_account = Table(                                       # newer than the snapshot, until the next one
+    "hot_account", metadata,
+    Column("account_id", String(40), primary_key=True),
+    Column("known_at", String(40), nullable=False),
+    Column("body", Text, nullable=False),                  # JSON: one row of the snapshot
+)
+
+# ---- what was decided ----
+
+playbook_version = Table(
+    "playbook_version", metadata,
+    Column("playbook_id", String(64), primary_key=True),
+    Column("version", String(16), primary_key=True),
+    Column("body", Text, nullable=False),                  # the canonical form
+    Column("mode", String(16), nullable=False),
+    Column("applied_at", String(40), nullable=False),
+)
+
+enrollment = Table(
+    "enrollment", metadata,
+    Column("id", String(160), primary_key=True),           # playbook/account/number
+    Column("playbook_id", String(64), nullable=False),
+    Column("version", String(16), nullable=False),
+    Column("account_id", String(40), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("state", String(24), nullable=False),           # pending | blocked | awaiting_approval | active | recovering | closed
+    Column("since", String(40), nullable=False),           # when this state began; moved on by unknown, which holds clocks
+    Column("entered_at", String(40)),                      # became active
+    Column("closed_at", String(40)),
+    Column("reason", String(128), nullable=False, default=""),   # closed: cleared | goal_met | exit | expired | …; blocked: the gate
+    Column("arm", String(16), nullable=False, default="treatment"),
+    Column("step", Integer, nullable=False, default=0),    # next of `do`
+    Column("rung", Integer, nullable=False, default=0),    # next of `escalate`
+    Column("acknowledged_at", String(40)),
+    Column("acknowledged_by", String(255)),
+    Column("looked_at", String(40), nullable=False),       # the last evaluation
+    Column("body", Text, nullable=False, default="{}"),    # what else the engine keeps
+    UniqueConstraint("playbook_id", "account_id", "number"),
+    Index("enrollment_open", "playbook_id", "account_id", unique=True,
+          sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'")),
+    Index("enrollment_state", "playbook_id", "state"),
+)
+
+decision = Table(
+    "decision", metadata,
+    Column("id", String(200), primary_key=True),           # enrollment/instant/what
+    Column("enrollment_id", String(160), nullable=False, index=True),
+    Column("playbook_id", String(64), nullable=False),
+    Column("account_id", String(40), nullable=False, index=True),
+    Column("decided_at", String(40), nullable=False),
+    Column("from_state", String(24), nullable=False),
+    Column("to_state", String(24), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("clauses", Text, nullable=False),               # JSON: the three-valued trace
+)
+
+data_incident = Table(
+    "data_incident", metadata,
+    Column("group", String(64), primary_key=True),
+    Column("opened_at", String(40), primary_key=True),
+    Column("closed_at", String(40)),
+    Column("reason", Text, nullable=False),
+    Column("playbooks", Text, nullable=False),             # JSON: those on hold
+)
+
+# ---- what must be done ----
+
+outbox = Table(
+    "outbox", metadata,
+    Column("key", String(255), primary_key=True),          # the idempotency key, unique for ever
+    Column("action_id", String(36), nullable=False, unique=True),
+    Column("enrollment_id", String(160), nullable=False, index=True),
+    Column("account_id", String(40), nullable=False),
+    Column("playbook_id", String(64), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("connector", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("delivery_class", String(1), nullable=False),
+    Column("on_unknown", String(8), nullable=False, default="hold"),  # hold | resend
+    Column("body", Text, nullable=False),                  # JSON of the action
+    Column("state", String(16), nullable=False),           # pending | sending | delivered | failed | unknown | expired | cancelled
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("due_at", String(40), nullable=False),
+    Column("not_after", String(40)),
+    Column("lease_until", String(40)),
+    Column("epoch", Integer, nullable=False, default=0),   # fencing: raised by each claim
+    Column("trouble", Text),
+    Column("created_at", String(40), nullable=False),
+    Column("done_at", String(40)),
+    Index("outbox_due", "state", "due_at"),
+)
+
+attempt = Table(
+    "attempt", metadata,
+    Column("key", String(255), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", String(40), nullable=False),
+    Column("ended_at", String(40)),
+    Column("outcome", String(24)),                         # delivered | found | try_again | give_up | unknown
+    Column("trouble", Text),
+)
+
+receipt = Table(
+    "receipt", metadata,
+    Column("key", String(255), primary_key=True),
+    Column("external_id", String(255), nullable=False),
+    Column("url", Text),
+    Column("delivered_at", String(40), nullable=False),
+    Column("found", Integer, nullable=False, default=0),
+)
+
+inbox = Table(
+    "inbox", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("delivery_id", String(128), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("received_at", String(40), nullable=False),
+    Column("state", String(16), nullable=False),           # pending | done | parked | conflict
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_until", String(40)),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("trouble", Text),
+    Index("inbox_due", "state", "received_at"),
+)
+
+audit = Table(
+    "audit", metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", String(40), nullable=False),
+    Column("by", String(128), nullable=False),             # "steward", a person, a token's name
+    Column("what", String(64), nullable=False),
+    Column("about", String(255), nullable=False),
+    Column("detail", Text, nullable=False, default="{}"),
+)
