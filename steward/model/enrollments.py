@@ -1,0 +1,94 @@
+"""An enrollment: one account's way through one playbook; a decision: why it took a step of that way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from steward.model.missing import Missing
+from steward.model.records import Value
+
+
+class Verdict(StrEnum):
+    """Kleene's three values."""
+
+    TRUE = "TRUE"
+    FALSE = "FALSE"
+    UNKNOWN = "UNKNOWN"
+
+
+class State(StrEnum):
+    """Where an enrollment stands. An account without an open enrollment is idle (or in cooldown)."""
+
+    PENDING = "pending"                     # `when` is true, `for` has not elapsed
+    BLOCKED = "blocked"                     # a gate said no; `reason` names it
+    AWAITING_APPROVAL = "awaiting_approval"
+    ACTIVE = "active"
+    RECOVERING = "recovering"               # `until` is true, `keep_for` has not elapsed
+    CLOSED = "closed"                       # `reason`: cleared | goal_met | exit | expired | cancelled | lapsed
+
+
+class Arm(StrEnum):
+    """What an enrollment may do: control and shadow walk the same states and perform nothing."""
+
+    TREATMENT = "treatment"
+    CONTROL = "control"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One row of the store. `id` is "playbook/account/number".
+
+    `since`: when this state's clock began. What is unknown holds the clock: an evaluation moves `since` on
+    by the time that passed since `looked_at`.
+    """
+
+    id: str
+    playbook_id: str
+    version: str
+    account_id: str
+    number: int
+    state: State
+    since: datetime
+    looked_at: datetime
+    entered_at: datetime | None = None
+    closed_at: datetime | None = None
+    reason: str = ""
+    arm: Arm = Arm.TREATMENT
+    step: int = 0                           # how many steps of `do` are planned
+    rung: int = 0                           # how many rungs of `escalate` are planned
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One condition with its observed value and verdict; `path` addresses it in the YAML ("when.all[1]")."""
+
+    path: str
+    text: str                               # "health.score < 60"
+    verdict: Verdict
+    observed: Value | Missing
+    as_of: datetime | None = None
+    source: str = ""
+    why: str = ""                           # for UNKNOWN: "no value", "41h old, fresh within 26h"
+    depth: int = 0
+    nearest: str = ""                       # the change that would flip it: ">= 60 (+2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One change of state and its reason."""
+
+    enrollment_id: str
+    playbook_id: str
+    account_id: str
+    decided_at: datetime
+    from_state: str                         # a State, or "idle"
+    to_state: str
+    reason: str
+    clauses: tuple[Clause, ...] = ()
