@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -147,7 +147,7 @@ class Sandbox:
         self.faults: list[Fault] = []
         self.calls: list[tuple[float, str, str, int]] = []   # monotonic seconds, method, path, status
         self.lock = threading.RLock()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._stopping = threading.Event()
         members = [getattr(type(self), name) for name in dir(type(self))]
         self._routes = [
@@ -188,7 +188,8 @@ class Sandbox:
         handler = type("BoundHandler", (_HttpHandler,), {"sandbox": self})
         self._server = _Server(("127.0.0.1", port), handler)
         self._stopping.clear()
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name=f"sandbox-{self.name}").start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(0.05,), daemon=True, name=f"sandbox-{self.name}").start()
         return self.url
 
     @property
@@ -223,9 +224,8 @@ class Sandbox:
             for method, pattern, handler in self._routes:
                 found = pattern.fullmatch(request.path)
                 if found and method == request.method:
-                    return handler(self, Request(
-                        request.method, request.path, request.query, request.headers, request.body, found.groupdict()
-                    ))
+                    reply: Reply = handler(self, replace(request, params=found.groupdict()))
+                    return reply
             return self.error(404)
 
     def take_fault(self, request: Request) -> Fault | None:

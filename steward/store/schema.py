@@ -126,11 +126,11 @@ enrollment = Table(
     Column("version", String(16), nullable=False),
     Column("account_id", String(40), nullable=False, index=True),
     Column("number", Integer, nullable=False),
-    Column("state", String(24), nullable=False),           # pending | blocked | awaiting_approval | active | recovering | closed
-    Column("since", String(40), nullable=False),           # when this state began; moved on by unknown, which holds clocks
+    Column("state", String(24), nullable=False),           # model.enrollments.State
+    Column("since", String(40), nullable=False),           # when this state's clock began; what is unknown moves it on
     Column("entered_at", String(40)),                      # became active
     Column("closed_at", String(40)),
-    Column("reason", String(128), nullable=False, default=""),   # closed: cleared | goal_met | exit | expired | …; blocked: the gate
+    Column("reason", String(128), nullable=False, default=""),   # closed: why; blocked: the gate
     Column("arm", String(16), nullable=False, default="treatment"),
     Column("step", Integer, nullable=False, default=0),    # next of `do`
     Column("rung", Integer, nullable=False, default=0),    # next of `escalate`
@@ -181,7 +181,8 @@ outbox = Table(
     Column("delivery_class", String(1), nullable=False),
     Column("on_unknown", String(8), nullable=False, default="hold"),  # hold | resend
     Column("body", Text, nullable=False),                  # JSON of the action
-    Column("state", String(16), nullable=False),           # pending | sending | delivered | failed | unknown | expired | cancelled
+    # pending | sending | delivered | failed | unknown | expired | cancelled
+    Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("due_at", String(40), nullable=False),
     Column("not_after", String(40)),
