@@ -1,0 +1,45 @@
+"""The catalog: every fact that Steward knows about an account, with its meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from steward.facts import expansion, health, identity, onboarding, relationship, renewal, sentiment, support, usage
+from steward.facts.spec import COMPANY_CURRENCY
+from steward.model.errors import ConfigError
+from steward.model.facts import FactSpec
+
+DEFAULT_METRICS = (
+    "active_users", "logins", "reports", "dashboards", "automations", "api_calls", "exports", "integrations",
+)
+"""The usage metrics that facts are derived for where the settings name none and no feed brought any."""
+
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def catalog(metrics: Sequence[str] = DEFAULT_METRICS, currency: str = "USD") -> Mapping[str, FactSpec]:
+    """Every fact by name, in reading order; `metrics` are the usage metrics, `currency` is the company's.
+
+    Raises:
+        ConfigError: a metric's name cannot stand in the name of a fact.
+    """
+    for metric in metrics:
+        if not _METRIC.fullmatch(metric):
+            raise ConfigError(f'usage metric "{metric}" cannot be part of a fact\'s name. Use small letters, digits and '
+                              "_ in usage_metrics and in the mapping of the usage feed, such as \"active_users\".")
+    lines = (
+        *identity.SPECS, *renewal.SPECS, *usage.specs(tuple(dict.fromkeys(metrics))), *support.SPECS, *sentiment.SPECS,
+        *relationship.SPECS, *onboarding.SPECS, *expansion.SPECS, *health.SPECS,
+    )
+    return MappingProxyType({
+        line.name: replace(line, unit=currency) if line.unit == COMPANY_CURRENCY else line for line in lines
+    })
+
+
+def metrics_of(facts: Mapping[str, FactSpec]) -> tuple[str, ...]:
+    """The usage metrics that `facts`, a catalog, was made with."""
+    suffix = ".sum_7d"
+    return tuple(name.removeprefix("usage.").removesuffix(suffix) for name in facts if name.endswith(suffix))
