@@ -1,0 +1,141 @@
+"""Puts the parts together: the only module that knows the connectors and the clock."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steward.contracts import Connection, Connector, Tools
+from steward.model.errors import ConfigError
+from steward.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from steward.engine.language import Playbook
+    from steward.facts.scorecard import Scorecard
+    from steward.model.facts import FactSpec
+    from steward.store.database import Database
+
+
+def utc_now() -> datetime:
+    """The instant it is, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def installed() -> dict[str, Connector]:
+    """Every connector in the folder `connectors`, by name."""
+    import connectors
+
+    found = {}
+    for module in pkgutil.iter_modules(connectors.__path__):
+        if module.ispkg:
+            connector: Connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
+            found[connector.name] = connector
+    return dict(sorted(found.items()))
+
+
+@dataclass
+class Hub:
+    """One company's Steward. `connection` connects late: a door that needs none contacts none."""
+
+    settings: Settings
+    db: Database
+    clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
+    _connected: dict[str, Connection] = field(default_factory=dict)
+
+    @cached_property
+    def connectors(self) -> Mapping[str, Connector]:
+        """The connector of each connection in `steward.yaml`, by the connection's name."""
+        known = installed()
+        return {name: _named(known, name, block.connector) for name, block in self.settings.connections.items()}
+
+    def connection(self, name: str) -> Connection:
+        """The connection called `name`, made at the first asking."""
+        if name not in self._connected:
+            if name not in self.connectors:
+                raise ConfigError(f'"{self.settings.path}" has no connection "{name}"{near(name, self.connectors)}')
+            self._connected[name] = connect(self.connectors[name], name, self.settings, self.clock, self.sleep)
+        return self._connected[name]
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The usage metrics that facts are made of."""
+        from steward.facts.catalog import DEFAULT_METRICS
+
+        return self.settings.usage_metrics or DEFAULT_METRICS
+
+    @cached_property
+    def catalog(self) -> Mapping[str, FactSpec]:
+        from steward.facts.catalog import catalog
+
+        return catalog(self.metrics)
+
+    @cached_property
+    def scorecard(self) -> Scorecard:
+        from steward.facts.scorecard import load_scorecard
+
+        return load_scorecard(self.settings.scorecard, self.catalog)
+
+    @cached_property
+    def playbooks(self) -> tuple[Playbook, ...]:
+        from steward.engine.load import load_folder
+
+        return tuple(load_folder(self.settings.playbooks, self.catalog))
+
+
+def connect(
+    connector: Connector, name: str, settings: Settings, clock: Callable[[], datetime], sleep: Callable[[float], None],
+) -> Connection:
+    """The connection `name` of `settings`.
+
+    Raises:
+        ConfigError: a setting is missing or wrong; the message names it and never quotes a value.
+    """
+    from pydantic import ValidationError
+
+    try:
+        own = connector.load_settings().model_validate(settings.connections[name].settings)
+    except ValidationError as error:
+        faults = "; ".join(
+            f'"{".".join(str(part) for part in fault["loc"])}": {fault["msg"]}'
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigError(
+            f"{settings.path}: connections.{name}.settings: {faults}. See connectors/{connector.name}/README.md"
+        ) from None
+    return connector.connect(own, Tools(now=clock, sleep=sleep, public_url=settings.web.public_url))
+
+
+@contextmanager
+def open_hub(path: Path, clock: Callable[[], datetime] = utc_now) -> Iterator[Hub]:
+    """The hub of the `steward.yaml` at `path`, with its database open."""
+    from steward.store.database import Database
+
+    settings = load_settings(path)
+    db = Database.open(settings.database_url(), settings.store.data_dir)
+    try:
+        yield Hub(settings, db, clock)
+    finally:
+        db.close()
+
+
+def near(word: str, known: Mapping[str, object]) -> str:
+    """`. Did you mean "x"?` or what there is."""
+    import difflib
+
+    found = difflib.get_close_matches(word, known, 1)
+    return f'. Did you mean "{found[0]}"?' if found else f". There are: {', '.join(known) or 'none'}."
+
+
+def _named(known: Mapping[str, Connector], name: str, connector: str) -> Connector:
+    if connector not in known:
+        raise ConfigError(f'connections.{name}: there is no connector "{connector}"{near(connector, known)}')
+    return known[connector]
