@@ -1,0 +1,115 @@
+"""`python -m flows once|live`: run the flows under a Prefect server of our own, and say on stdout what happened.
+
+Every line of stdout is one JSON object: `{"event": "phase", …}` while it goes on, `{"event": "done", …}` after the
+first round, `{"event": "live", …}` when the schedules are on. Prefect's own noise goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.server import prefect_server
+
+SYNC_EVERY_S, DELIVER_EVERY_S = 300, 30
+
+
+def main() -> int:
+    """Run `once` and end, or `live` until SIGTERM or Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m flows", description=__doc__)
+    parser.add_argument("mode", choices=("once", "live"))
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--home", type=Path, required=True, help="where Prefect keeps its state")
+    chosen = parser.parse_args()
+    os.environ["STEWARD_CONFIG"] = str(chosen.config.resolve())
+    signal.signal(signal.SIGTERM, _stop)       # else `finally` is skipped and the server stays
+    signal.signal(signal.SIGINT, _stop)
+    began = time.monotonic()
+    with prefect_server(chosen.home.resolve(), chosen.home.resolve() / "server.log") as api:
+        say("phase", name="prefect", seconds=round(time.monotonic() - began, 2), api=api)
+        asyncio.run(_run(chosen.mode, api))
+    return 0
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.exit(0)
+
+
+def say(event: str, **values: Any) -> None:
+    """One line of JSON on stdout."""
+    print(json.dumps({"event": event, **values}), flush=True)  # noqa: T201  stdout is the protocol
+
+
+async def _run(mode: str, api: str) -> None:
+    # Prefect reads its settings when it is imported: only now do they say which server.
+    from flows.reaper import reap
+
+    await reap()
+    await _once()
+    if mode == "live":
+        await _live(api)
+
+
+async def _once() -> None:
+    from flows.deliver import deliver
+    from flows.evaluate import evaluate
+    from flows.hub import with_hub
+    from flows.sync import sync
+
+    names = await with_hub(lambda hub: [name for name, known in hub.connectors.items() if known.streams])
+    states = []
+    for phase, runs in (
+        ("sync", [lambda name=name: sync(name, return_state=True) for name in names]),
+        ("evaluate", [lambda: evaluate(return_state=True)]),
+        ("deliver", [lambda: deliver(return_state=True)]),
+    ):
+        began = time.monotonic()
+        ended = await asyncio.gather(*(run() for run in runs))
+        states.extend(ended)
+        say("phase", name=phase, seconds=round(time.monotonic() - began, 2),
+            ok=all(state.is_completed() for state in ended), said=[state.message for state in ended])
+    say("done", flow_runs=await _flow_runs([state.state_details.flow_run_id for state in states]))
+
+
+async def _flow_runs(ids: list[Any]) -> list[Mapping[str, Any]]:
+    """Name, state and seconds of the runs, as the Prefect API has them."""
+    from prefect.client.orchestration import get_client
+
+    async with get_client() as client:
+        runs = [await client.read_flow_run(run_id) for run_id in ids]
+    return [
+        {"name": run.name, "state": run.state_name, "seconds": round(run.total_run_time.total_seconds(), 2)}
+        for run in runs
+    ]
+
+
+async def _live(api: str) -> None:
+    from prefect import aserve
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+
+    from flows.deliver import deliver
+    from flows.evaluate import evaluate
+    from flows.nightly import nightly
+    from flows.sync import sync_all
+
+    one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    deployments = [
+        await sync_all.ato_deployment("sync", interval=SYNC_EVERY_S, concurrency_limit=one),
+        await evaluate.ato_deployment("evaluate", interval=SYNC_EVERY_S, concurrency_limit=one),
+        await deliver.ato_deployment("deliver", interval=DELIVER_EVERY_S, concurrency_limit=one),
+        await nightly.ato_deployment("nightly", cron="17 2 * * *", concurrency_limit=one),
+    ]
+    say("live", api=api, ui=api.removesuffix("/api"), schedules=[deployment.name for deployment in deployments])
+    await aserve(*deployments, limit=2, print_starting_message=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
