@@ -183,7 +183,9 @@ outbox = Table(
     Column("body", Text, nullable=False),                  # JSON of the action
     # pending | sending | delivered | failed | unknown | expired | cancelled
     Column("state", String(16), nullable=False),
+    Column("position", Integer, nullable=False, default=0),  # among rows of one `created_at`: the order decided
     Column("attempts", Integer, nullable=False, default=0),
+    Column("tries", Integer, nullable=False, default=0),   # how much of the retry schedule is used up
     Column("due_at", String(40), nullable=False),
     Column("not_after", String(40)),
     Column("lease_until", String(40)),
@@ -192,6 +194,7 @@ outbox = Table(
     Column("created_at", String(40), nullable=False),
     Column("done_at", String(40)),
     Index("outbox_due", "state", "due_at"),
+    Index("outbox_lane", "account_id", "connection", "state"),
 )
 
 attempt = Table(
@@ -200,7 +203,8 @@ attempt = Table(
     Column("number", Integer, primary_key=True),
     Column("started_at", String(40), nullable=False),
     Column("ended_at", String(40)),
-    Column("outcome", String(24)),                         # delivered | found | try_again | give_up | unknown
+    # delivered | found | try_again | rate_limited | give_up | unknown | expired | bug
+    Column("outcome", String(24)),
     Column("trouble", Text),
 )
 
