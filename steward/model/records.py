@@ -171,6 +171,8 @@ class Record:
     """One thing as its source has it at `modified_at`. A field absent from `values` is Missing.
 
     `merged_into` is the external id of the survivor where the source says that this one was merged away.
+    `only` names the fields that this record speaks of, where a webhook told of some and not of all: the others
+    stay as they are stored; one that is in `only` and absent from `values` has become Missing. None: all of them.
     """
 
     noun: Noun
@@ -179,6 +181,7 @@ class Record:
     modified_at: datetime | None = None
     deleted: bool = False
     merged_into: str | None = None
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
