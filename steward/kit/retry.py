@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import tenacity
+from tenacity.stop import stop_base
 
 from steward.contracts import Tools
 from steward.model.errors import RateLimited, TryAgain
@@ -27,7 +28,7 @@ def again(call: Callable[[], T], tools: Tools, *, tries: int = 3, most_s: float 
     """
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TryAgain),
-        stop=tenacity.stop_any(tenacity.stop_after_attempt(tries), _too_long(most_s)),
+        stop=tenacity.stop_after_attempt(tries) | _TooLong(most_s),
         wait=_wait_s,
         sleep=tools.sleep,
         reraise=True,
@@ -42,5 +43,11 @@ def _wait_s(state: tenacity.RetryCallState) -> float:
     return float(FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
 
 
-def _too_long(most_s: float) -> Callable[[tenacity.RetryCallState], bool]:
-    return lambda state: state.idle_for + _wait_s(state) > most_s
+class _TooLong(stop_base):
+    """Stops where the next wait would go beyond `most_s` in all."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        return retry_state.idle_for + _wait_s(retry_state) > self._most_s
