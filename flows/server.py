@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from steward.model.errors import ConfigError
+from steward.processes import free_port, start_child, stop_child
 
 START_WITHIN_S = 300.0      # a busy machine; the server is asked until it answers, this only ends a hopeless wait
-STOP_WITHIN_S = 20.0
-_PR_SET_PDEATHSIG = 1
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -68,39 +64,6 @@ def prefect_server(home: Path, log: Path, port: int = 0) -> Iterator[str]:
         stop_child(server)
         for name in variables:
             os.environ.pop(name, None)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def start_child(command: list[str], env: Mapping[str, str], out: object) -> subprocess.Popen[bytes]:
-    """Start `command` so that it cannot outlive this process, even when this one is killed."""
-    libc = ctypes.CDLL(None)
-
-    def die_with_parent() -> None:
-        if sys.platform == "linux":
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    return subprocess.Popen(  # noqa: S603  the command is ours
-        command, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,  # type: ignore[call-overload, no-any-return]  # Popen takes any file
-        preexec_fn=die_with_parent, start_new_session=True,  # noqa: PLW1509  one prctl call, no locks
-    )
-
-
-def stop_child(child: subprocess.Popen[bytes]) -> None:
-    """Ask `child` to stop, and end it when it does not."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
 
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], api: str, log: Path) -> None:

@@ -1,0 +1,191 @@
+"""`steward demo`: the main job on this machine, on real HTTP, with nothing to set up."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from subprocess import Popen
+from typing import IO, Annotated, Any
+
+from cyclopts import Parameter
+
+from steward.cli import show
+from steward.model.errors import ConfigError
+from steward.processes import start_child, stop_child
+
+
+def demo(
+    *,
+    accounts: Annotated[int, Parameter(help="How many accounts the company has.")] = 500,
+    seed: Annotated[int, Parameter(help="The same seed makes the same company.")] = 7,
+    data_dir: Annotated[Path, Parameter(help="Where everything of it lives; delete it to start afresh.")] = Path(
+        ".steward/demo"
+    ),
+    postgres: Annotated[str, Parameter(help="Keep state in this PostgreSQL instead of SQLite.")] = "",
+    once: Annotated[bool, Parameter(negative="", help="Run the main job once and end.")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout.")] = False,
+) -> int:
+    """Sync a made-up company from Salesforce, HubSpot and product usage, evaluate four playbooks, and act in Slack
+    and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
+    _check(accounts)
+    home = data_dir.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    as_of = _world(home, accounts, seed)
+    seconds: dict[str, float] = {}
+    with _child(home, "sandbox", [
+        "sandbox", "serve", "--json", f"--accounts={accounts}", f"--seed={seed}", f"--as-of={as_of}",
+        f"--state={home / 'sandboxes'}",
+    ]) as sandbox_lines, show.progress(json_) as bars:
+        bar = bars.add_task("sandboxes", total=None, said=f"{accounts} accounts, two years")
+        began = time.monotonic()
+        sandboxes = next(sandbox_lines, None)
+        if sandboxes is None:
+            raise ConfigError(f'the sandboxes did not start; see "{home / "logs" / "sandbox.log"}"')
+        seconds["sandboxes"] = round(time.monotonic() - began, 2)
+        config = _write_config(home, sandboxes, postgres)
+        bars.update(bar, completed=1, total=1, said="up")
+        mode = "once" if once else "live"
+        with _child(home, "flows", [mode, f"--config={config}", f"--home={home / 'prefect'}"], "flows") as events:
+            runs = _follow(events, bars, seconds, home)
+            bars.stop()
+            summary = _summary(config, runs, seconds, home)
+            if json_:
+                show.as_json(summary)
+            else:
+                _tell(config, summary, once)
+            if once:
+                return 0 if all(run["state"] == "Completed" for run in runs) else 1
+            return _stay(config, home, events)
+
+
+def _check(accounts: int) -> None:
+    if not 1 <= accounts <= 1_000_000:
+        raise ConfigError(f"--accounts {accounts}: the company needs between 1 and 1,000,000 accounts.")
+
+
+def _world(home: Path, accounts: int, seed: int) -> date:
+    """The company's today; a data dir keeps the company that it was made with."""
+    from steward.wiring import utc_now
+
+    file = home / "company.json"
+    if not file.exists():
+        today = utc_now().date()
+        file.write_text(json.dumps({"accounts": accounts, "seed": seed, "as_of": today.isoformat()}))
+        return today
+    kept = json.loads(file.read_text())
+    if (kept["accounts"], kept["seed"]) != (accounts, seed):
+        raise ConfigError(
+            f'"{home}" holds a company of {kept["accounts"]} accounts (seed {kept["seed"]}). Ask for that one, '
+            "give another --data-dir, or delete the folder."
+        )
+    return date.fromisoformat(kept["as_of"])
+
+
+def _write_config(home: Path, sandboxes: dict[str, Any], postgres: str) -> Path:
+    from steward.demo.config import config_text
+
+    config = home / "steward.yaml"
+    config.touch(mode=0o600)
+    playbooks = Path(os.environ.get("STEWARD_PLAYBOOKS", "playbooks")).resolve()
+    config.write_text(config_text(
+        {name: each["settings"] for name, each in sandboxes.items()}, playbooks=playbooks, database_url=postgres,
+    ))
+    return config
+
+
+@contextmanager
+def _child(home: Path, name: str, arguments: list[str], module: str = "steward.cli.main") -> Iterator[Iterator[Any]]:
+    """A child of ours, and the JSON lines it says; its log stands in the data dir."""
+    logs = home / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / f"{name}.log").open("ab") as log:
+        process = start_child([sys.executable, "-m", module, *arguments], os.environ, log, read_stdout=True)
+        try:
+            yield _lines(process)
+        finally:
+            stop_child(process)
+
+
+def _lines(process: Popen[bytes]) -> Iterator[Any]:
+    stdout: IO[bytes] | None = process.stdout
+    for line in stdout or ():
+        yield json.loads(line)
+
+
+def _follow(events: Iterator[Any], bars: Any, seconds: dict[str, float], home: Path) -> list[dict[str, Any]]:
+    """Show the phases as they end; the flow runs, as the Prefect API has them."""
+    bar = bars.add_task("prefect", total=4, said="starting the local server (the first start takes longer)")
+    for event in events:
+        if event["event"] == "done":
+            runs: list[dict[str, Any]] = event["flow_runs"]
+            return runs
+        seconds[event["name"]] = event["seconds"]
+        bars.update(bar, advance=1, description=event["name"], said="; ".join(event.get("said", ()))[:60])
+    raise ConfigError(f'the flows ended before they were done; see "{home / "logs" / "flows.log"}"')
+
+
+def _summary(config: Path, runs: list[dict[str, Any]], seconds: dict[str, float], home: Path) -> dict[str, Any]:
+    from steward import views
+    from steward.wiring import open_hub
+
+    with open_hub(config) as hub:
+        counted = show.plain(views.summary(hub.db))
+    return {**counted, "flow_runs": runs, "seconds": seconds, "data_dir": str(home)}
+
+
+def _tell(config: Path, summary: dict[str, Any], once: bool) -> None:
+    from steward import views
+    from steward.wiring import open_hub
+
+    with open_hub(config) as hub:
+        touched = views.touched(hub.db, limit=40)
+    actions = summary["actions"]
+    delivered = sum(each.get("delivered", 0) for each in actions.values())
+    show.line(
+        f"\nsynced {sum(sum(each.values()) for each in summary['records'].values()):,} records of "
+        f"{summary['accounts']:,} accounts, derived {summary['facts']:,} facts, delivered {delivered} actions"
+    )
+    show.table(
+        ("playbook", *sorted({state for each in summary["enrollments"].values() for state in each})),
+        [
+            (playbook, *(each.get(state, 0) for state in sorted(
+                {state for one in summary["enrollments"].values() for state in one})))
+            for playbook, each in summary["enrollments"].items()
+        ],
+    )
+    show.line("")
+    show.table(("account", "playbook", "why", "what was done"), [
+        (each.account, each.playbook, each.why, each.done) for each in touched
+    ])
+    flag = f"--config {os.path.relpath(config)}"
+    show.line("\nWhere to look next:")
+    if touched:
+        first = touched[0]
+        show.line(f"  steward playbook explain {first.account_id} --playbook {first.playbook} {flag}")
+        show.line(f"  steward accounts show {first.account_id} {flag}")
+    show.line(f"  steward outbox list {flag}")
+    show.line(f"  steward playbook plan {flag}")
+    if once:
+        show.line("It ends here; without --once it stays up with schedules and webhooks.")
+
+
+def _stay(config: Path, home: Path, events: Iterator[Any]) -> int:
+    """Stay until Ctrl-C, or until a child of ours ends."""
+    with _child(home, "serve", ["serve", f"--config={config}", "--port=0", "--json"]) as said:
+        live, web = next(events, None), next(said, None)
+        if live is None or web is None:
+            raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
+        show.line(f"\nUp until Ctrl-C. Flows and schedules: {live['ui']}   API: {web['url']}/docs   hooks: {web['url']}/hooks")
+        show.line(f"Logs: {home / 'logs'}   Start afresh: delete {home}")
+        ended = threading.Event()
+        for lines in (events, said):
+            threading.Thread(target=lambda each=lines: (list(each), ended.set()), daemon=True).start()
+        ended.wait()
+    raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')

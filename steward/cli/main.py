@@ -1,0 +1,112 @@
+"""`steward`: every command, loaded when it is asked for. 0 done · 1 findings · 2 something to fix · 3 our bug."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from steward import __version__
+from steward.model.errors import StewardError
+
+FINDINGS, FIX, OUR_BUG = 1, 2, 3
+
+app = App(
+    name="steward",
+    help="Workflow automation for Customer Success: sync, evaluate playbooks, act.",
+    version=__version__,
+    result_action="return_value",
+    version_flags=["--version"],
+)
+
+_COMMANDS = (
+    ("demo", "A company with two years of life, the whole way from CRM to Slack, on this machine."),
+    ("init", "Write a commented steward.yaml."),
+    ("doctor", "Look at the database, the clock, the playbooks and every connection."),
+    ("sync", "Pull what changed from the connections."),
+    ("evaluate", "Derive the facts and evaluate the playbooks."),
+    ("deliver", "Deliver the actions that are due."),
+    ("serve", "Serve the API and the webhooks."),
+)
+for _name, _help in _COMMANDS:
+    app.command(f"steward.cli.commands.{_name}:{_name}", name=_name, help=_help)
+
+_GROUPS = {
+    "accounts": ("The accounts and their facts.", {
+        "list": "The accounts, by health.", "show": "One account: who it is, its facts, its enrollments.",
+    }),
+    "playbook": ("Playbooks: what they are, whether they are right, what they would do.", {
+        "list": "The playbooks and how many are enrolled.",
+        "check": "Find what is wrong or silly in them.",
+        "test": "Run their cases.",
+        "plan": "Who would enter and leave, with the deciding clause; performs nothing.",
+        "explain": "Why a playbook did or did not fire for an account.",
+    }),
+    "enrollments": ("One account's way through one playbook.", {
+        "list": "The enrollments, the latest first.",
+        "acknowledge": "Say that somebody has it in hand; the escalation stops.",
+    }),
+    "outbox": ("The actions not yet delivered, and those that were.", {
+        "list": "The actions, by state.", "retry": "Try an action again that failed or is unknown.",
+    }),
+    "identity": ("Which records are the same account.", {
+        "review": "The pairs that look alike, with the reason.",
+        "merge": "They are one account.", "apart": "They are not; undoes a merge and keeps it undone.",
+    }),
+    "connector": ("The systems that Steward can connect to.", {
+        "list": "What each can read and do, and how safely.",
+        "check": "Ask a connection what is missing, in plain words.",
+        "new": "Make a new connector that passes the battery.",
+    }),
+    "sandbox": ("The vendors played on this machine.", {
+        "serve": "Start sandboxes on free ports and say how to reach them.",
+    }),
+}
+for _group, (_help, _children) in _GROUPS.items():
+    _sub = App(name=_group, help=_help)
+    for _child, _child_help in _children.items():
+        _sub.command(f"steward.cli.commands.{_group}:{_child.replace('list', 'list_')}", name=_child, help=_child_help)
+    app.command(_sub)
+
+
+def main() -> None:
+    """The program `steward`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        answer = app(_with_list(list(arguments)))
+    except StewardError as error:
+        sys.stderr.write(f"{error}\n")
+        return FIX
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # the reader of our pipe has enough
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defence: a bug is said in one line
+        if os.environ.get("STEWARD_DEBUG"):
+            raise
+        sys.stderr.write(
+            f"This is a bug in Steward: {type(error).__name__}. Nothing was lost: what was stored stays stored. "
+            "Run it again with STEWARD_DEBUG=1 for the whole story, and please report that.\n"
+        )
+        return OUR_BUG
+    return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
+
+
+def _with_list(arguments: list[str]) -> list[str]:
+    """`steward accounts` lists the accounts: a group without a command means its list."""
+    if arguments and "list" in _GROUPS.get(arguments[0], ("", {}))[1]:
+        rest = arguments[1:2]
+        if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
+            return [arguments[0], "list", *arguments[1:]]
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
