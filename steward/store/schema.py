@@ -56,6 +56,7 @@ account = Table(
     Column("name", Text, nullable=False, default=""),
     Column("created_at", String(40), nullable=False),
     Column("merged_into", String(40)),                     # re-pointed, never deleted
+    Column("merged_ids", Text),                            # JSON: the [connection, external id]s it had then
 )
 
 identity = Table(

