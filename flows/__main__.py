@@ -39,7 +39,7 @@ def main() -> int:
     return 0
 
 
-def _stop(number: int, frame: object) -> None:
+def _stop(*_: object) -> None:
     sys.exit(0)
 
 

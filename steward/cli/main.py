@@ -67,7 +67,8 @@ _GROUPS = {
 for _group, (_help, _children) in _GROUPS.items():
     _sub = App(name=_group, help=_help)
     for _child, _child_help in _children.items():
-        _sub.command(f"steward.cli.commands.{_group}:{_child.replace('list', 'list_')}", name=_child, help=_child_help)
+        _function = f"{_child}_" if _child in ("list", "show") else _child
+        _sub.command(f"steward.cli.commands.{_group}:{_function}", name=_child, help=_child_help)
     app.command(_sub)
 
 
@@ -88,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # the reader of our pipe has enough
         return 0
-    except Exception as error:  # noqa: BLE001  the last line of defence: a bug is said in one line
+    except Exception as error:
         if os.environ.get("STEWARD_DEBUG"):
             raise
         sys.stderr.write(

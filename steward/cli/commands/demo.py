@@ -182,7 +182,8 @@ def _stay(config: Path, home: Path, events: Iterator[Any]) -> int:
         live, web = next(events, None), next(said, None)
         if live is None or web is None:
             raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
-        show.line(f"\nUp until Ctrl-C. Flows and schedules: {live['ui']}   API: {web['url']}/docs   hooks: {web['url']}/hooks")
+        show.line(f"\nUp until Ctrl-C. Flows and schedules: {live['ui']}   API: {web['url']}/docs")
+        show.line(f"Webhooks: {web['url']}/hooks/hubspot, /hooks/usage, /hooks/slack")
         show.line(f"Logs: {home / 'logs'}   Start afresh: delete {home}")
         ended = threading.Event()
         for lines in (events, said):

@@ -21,7 +21,7 @@ def serve(
     seed: Annotated[int, Parameter(help="The same seed makes the same company.")] = 7,
     state: Annotated[Path | None, Parameter(help="Keep the ledgers here, over restarts.")] = None,
     as_of: Annotated[str, Parameter(help="The company's today, YYYY-MM-DD; else today.")] = "",
-    json_: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON with how to reach them.")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON: how to reach them.")] = False,
 ) -> int:
     """Start the sandboxes NAMES (all, where none is named) on free ports; Ctrl-C stops them."""
     from steward.demo.sandboxes import start_sandboxes

@@ -1,0 +1,75 @@
+"""`steward connector`: what there is, whether a connection works, and a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from steward.cli import show
+from steward.cli.options import DEFAULT, Options
+
+
+def list_(*, options: Options = DEFAULT) -> int:
+    """Every connector that is installed: what it reads, what it does and in which delivery class."""
+    from steward.wiring import installed
+
+    found = installed()
+    if options.json:
+        show.as_json({
+            name: {"title": each.title, "streams": {stream: each.streams[stream].meaning for stream in each.streams},
+                   "actions": dict(each.actions), "inbox": each.inbox}
+            for name, each in found.items()
+        })
+        return 0
+    show.table(("connector", "title", "reads", "does (delivery class)", "webhooks"), [
+        (name, each.title, ", ".join(each.streams),
+         ", ".join(f"{kind} ({how})" for kind, how in each.actions.items()), "yes" if each.inbox else "")
+        for name, each in found.items()
+    ])
+    return 0
+
+
+def check(*names: str, options: Options = DEFAULT) -> int:
+    """Ask the connections NAMES (all, where none is named) what is missing. Harmless calls only."""
+    from steward.model.errors import StewardError
+    from steward.wiring import open_hub
+
+    findings: dict[str, list[dict[str, object]]] = {}
+    with open_hub(options.config) as hub:
+        for name in names or hub.connectors:
+            try:
+                found = hub.connection(name).check()
+                findings[name] = [{"what": each.what, "ok": each.ok, "remedy": each.remedy} for each in found]
+            except StewardError as error:
+                findings[name] = [{"what": "reach it", "ok": False, "remedy": str(error)}]
+    if options.json:
+        show.as_json(findings)
+    else:
+        for name, lines in findings.items():
+            for each in lines:
+                show.line(f"{'ok  ' if each['ok'] else 'FAIL'} {name}: {each['what']}"
+                          + ("" if each["ok"] else f"\n     {each['remedy']}"))
+    bad = sum(not each["ok"] for lines in findings.values() for each in lines)
+    if not options.json:
+        show.line(f"{len(findings)} connections checked, {bad} findings." + (" All is well." if not bad else ""))
+    return 2 if bad else 0
+
+
+def new(
+    name: str, *, title: str = "",
+    folder: Annotated[Path, Parameter(help="Where the connectors live.")] = Path("connectors"),
+    options: Options = DEFAULT,
+) -> int:
+    """Make the connector NAME: a whole small one that passes the battery; no shared file is edited."""
+    from steward.kit.scaffold import new_connector
+
+    files = new_connector(folder, name, title or name.replace("_", " ").title())
+    if options.json:
+        show.as_json({"files": [str(file) for file in files]})
+        return 0
+    for file in files:
+        show.line(f"wrote {file}")
+    show.line(f"Next: .venv/bin/pytest tests/connectors/test_battery.py -k {name}")
+    return 0

@@ -1,0 +1,53 @@
+"""`steward doctor`: one line a check; a failed one ends with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from steward.cli import show
+from steward.cli.options import DEFAULT, Options
+
+if TYPE_CHECKING:
+    from steward.contracts import Finding
+    from steward.wiring import Hub
+
+
+def doctor(*, options: Options = DEFAULT) -> int:
+    """Look at the settings, the database, the playbooks, the connections and what waits."""
+    from steward.wiring import open_hub
+
+    with open_hub(options.config) as hub:
+        found = list(_look(hub))
+    if options.json:
+        show.as_json({"checks": found})
+    else:
+        for each in found:
+            show.line(f"{'ok  ' if each.ok else 'FAIL'} {each.what}" + ("" if each.ok else f"\n     {each.remedy}"))
+        bad = sum(not each.ok for each in found)
+        show.line("All checks passed." if not bad else f"{bad} of {len(found)} checks failed.")
+    return 0 if all(each.ok for each in found) else 1
+
+
+def _look(hub: Hub) -> Iterator[Finding]:
+    from steward import views
+    from steward.contracts import Finding
+    from steward.model.errors import StewardError
+
+    yield Finding(f'settings "{hub.settings.path}"', True)
+    yield Finding(f"database {hub.db.dialect}", True)
+    try:
+        yield Finding(f"{len(hub.playbooks)} playbooks, {len(hub.catalog)} facts in the catalog", True)
+    except StewardError as error:
+        yield Finding(f'playbooks in "{hub.settings.playbooks}"', False, f"{error}\n     Run: steward playbook check")
+    for name in hub.connectors:
+        try:
+            for each in hub.connection(name).check():
+                yield Finding(f"{name}: {each.what}", each.ok, each.remedy)
+        except StewardError as error:
+            yield Finding(f"{name}: reach it", False, str(error))
+    waiting = views.summary(hub.db)
+    for state, remedy in (("failed", "steward outbox list --state failed"),
+                          ("unknown", "steward outbox list --state unknown")):
+        count = sum(each.get(state, 0) for each in waiting.actions.values())
+        yield Finding(f"outbox: {count} {state}", not count, f"Look at them with: {remedy}")
