@@ -1,0 +1,57 @@
+"""Webhooks: verified, stored durably, then answered. A webhook decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from steward.web.problems import NotFoundError
+from steward.wiring import Hub, near
+
+MOST_BODY_BYTES = 1 << 20
+
+router = APIRouter(prefix="/hooks", tags=["webhooks"])
+
+
+@router.post("/{connection}", status_code=200, responses={401: {}, 404: {}, 413: {}, 415: {}, 503: {}})
+async def receive(connection: str, request: Request) -> Response:
+    """Take one call of the vendor behind `connection`.
+
+    2xx means: it is on stable storage and will be worked off, whatever happens to us. Our own trouble is answered
+    503, never 4xx: vendors do not send a call again that was refused.
+    """
+    hub: Hub = request.app.state.hub
+    inbound = [name for name, known in hub.connectors.items() if known.inbox]
+    if connection not in inbound:
+        raise NotFoundError(f'no connection "{connection}" takes webhooks{near(connection, dict.fromkeys(inbound))}')
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
+    body = await _body(request)
+    headers = _headers(request, hub)
+    await run_in_threadpool(request.app.state.worker.receive, connection, headers, body)
+    return Response(status_code=200)
+
+
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_BODY_BYTES:
+            raise HTTPException(413, f"The body may have {MOST_BODY_BYTES} bytes at most.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _headers(request: Request, hub: Hub) -> Mapping[str, str]:
+    """Lower-case names, and the method and URL that a signature is made over: ours as configured, since a proxy's
+    word for it can be forged."""
+    public = hub.settings.web.public_url or str(request.base_url)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return {
+        **{name.lower(): value for name, value in request.headers.items()},
+        ":method": request.method,
+        ":url": f"{public.rstrip('/')}{request.url.path}{query}",
+    }

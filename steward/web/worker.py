@@ -1,0 +1,60 @@
+"""What happens after a webhook was answered: stored calls become records, facts, decisions and actions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import structlog
+
+from steward.model.errors import StewardError
+from steward.wiring import Hub
+
+LOOK_EVERY_S = 1.0
+_log = structlog.get_logger()
+
+
+class Worker:
+    """One thread that takes the inbox in micro-batches, for as long as the door is open.
+
+    It needs no Prefect: what it leaves undone when it dies is done by the next start, or by the next sweep.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._writer = hub.inbox_writer()
+        self._news, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inbox-worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand and end."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread.is_alive():
+            self._thread.join(20)
+        self._writer.close()
+
+    def receive(self, connection: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Verify and store one call; returns once it is durable."""
+        self._hub.receive(connection, headers, body, self._writer)
+        self._news.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._news.clear()
+            if not self._work_off():
+                self._news.wait(LOOK_EVERY_S)
+
+    def _work_off(self) -> bool:
+        """One micro-batch; whether there was anything to do."""
+        try:
+            return self._hub.work_off()
+        except StewardError as error:
+            _log.warning("inbox_batch_failed", trouble=str(error))
+        except Exception:  # noqa: BLE001  the thread must live; the exception is logged whole
+            # Our bug: the claim was counted before, so a call that does this again and again is parked.
+            _log.exception("inbox_batch_failed")
+        return False
