@@ -1,0 +1,315 @@
+"""Actions that were decided and are not yet proven done: each row claimed under a lease, closed under its epoch.
+
+A claim raises the row's epoch, and every later change names the epoch it was claimed with: a worker that slept
+through its lease changes nothing any more. Rows of one account and connection (a lane) are claimed in the order
+they were decided, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, RowMapping, func, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
+from steward.store import receipts
+from steward.store.instants import from_text, to_text
+from steward.store.schema import outbox, receipt
+
+OPEN_STATES = ("pending", "sending")
+STATES = (*OPEN_STATES, "delivered", "failed", "unknown", "expired", "cancelled")
+
+_ACTION: TypeAdapter[Any] = TypeAdapter(Action)
+_NAMESPACE = uuid5(NAMESPACE_URL, "steward/action")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One action to be done; what stands above `state` is said by who decides it and never changes."""
+
+    key: IdempotencyKey
+    enrollment_id: str
+    account_id: str
+    playbook_id: str
+    connection: str
+    connector: str
+    delivery_class: DeliveryClass
+    action: Action
+    created_at: datetime
+    due_at: datetime
+    not_after: datetime | None = None
+    on_unknown: Literal["hold", "resend"] = "hold"
+    state: str = "pending"
+    attempts: int = 0
+    tries: int = 0
+    trouble: str | None = None
+    done_at: datetime | None = None
+
+    @property
+    def action_id(self) -> UUID:
+        """Ours for ever, made from the key; targets that want a UUID get this one."""
+        return uuid5(_NAMESPACE, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row leased to one worker. `resumed`: a worker before began to send it and never said how it ended."""
+
+    row: OutboxRow
+    epoch: int
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """What must hold at every instant: nothing that was accepted is missing from the states."""
+
+    total: int
+    by_state: Mapping[str, int]
+    delivered_without_receipt: tuple[str, ...]
+    receipts_without_delivery: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        known = sum(self.by_state.get(state, 0) for state in STATES)
+        return known == self.total and not self.delivered_without_receipt and not self.receipts_without_delivery
+
+
+def add(tx: Connection, rows: Sequence[OutboxRow]) -> int:
+    """Insert what is new by its key and return how many that were; a key that was ever used is left alone.
+
+    The order of `rows` is the order decided, among rows of one `created_at`.
+    """
+    if not rows:
+        return 0
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(outbox).on_conflict_do_nothing(index_elements=["key"]).returning(outbox.c.key)
+    return len(tx.execute(statement, [_values(row, position) for position, row in enumerate(rows)]).all())
+
+
+_DUE = """
+    SELECT key FROM outbox AS o
+    WHERE o.state IN ('pending', 'sending') AND o.due_at <= :now
+      AND (o.lease_until IS NULL OR o.lease_until <= :now)
+      AND NOT EXISTS (
+        SELECT 1 FROM outbox AS e
+        WHERE e.account_id = o.account_id AND e.connection = o.connection AND e.state IN ('pending', 'sending')
+          AND (e.created_at, e.position, e.key) < (o.created_at, o.position, o.key))
+    ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT :limit
+"""
+_CLAIM = {
+    "sqlite": f"""
+        UPDATE outbox SET lease_until = :lease, epoch = epoch + 1 WHERE key IN ({_DUE}) RETURNING *
+    """,  # noqa: S608  a constant
+    "postgresql": f"""
+        WITH due AS ({_DUE} FOR UPDATE OF o SKIP LOCKED)
+        UPDATE outbox SET lease_until = :lease, epoch = epoch + 1 FROM due WHERE outbox.key = due.key
+        RETURNING outbox.*
+    """,  # noqa: S608  a constant
+}
+
+
+def claim(tx: Connection, now: datetime, limit: int, lease_s: float) -> list[Claim]:
+    """At most `limit` due rows for this worker alone until `now` + `lease_s`, one of each lane.
+
+    Rows that were being sent when their worker vanished come back with `resumed`.
+    """
+    values = {"now": to_text(now), "lease": to_text(now + timedelta(seconds=lease_s)), "limit": limit}
+    taken = tx.execute(text(_CLAIM[tx.dialect.name]), values).mappings().all()
+    claims = [Claim(_row(found), found["epoch"], found["state"] == "sending") for found in taken]
+    return sorted(claims, key=lambda claimed: (claimed.row.due_at, claimed.row.created_at, claimed.row.key))
+
+
+def release(tx: Connection, claimed: Claim) -> bool:
+    """Give back a claim that was not begun."""
+    return _change(tx, claimed, {})
+
+
+def put_off(tx: Connection, claimed: Claim, due_at: datetime, trouble: str) -> bool:
+    """Give back a claim that could not be begun, to be looked at again at `due_at`."""
+    return _change(tx, claimed, {"due_at": to_text(due_at), "trouble": trouble})
+
+
+def pause(tx: Connection, connection: str, until: datetime) -> int:
+    """Let nothing of `connection` be claimed before `until`; returns how many rows that puts off."""
+    statement = update(outbox).where(
+        outbox.c.connection == connection, outbox.c.state == "pending", outbox.c.due_at < to_text(until),
+    )
+    return tx.execute(statement.values(due_at=to_text(until))).rowcount
+
+
+def sending(tx: Connection, claimed: Claim, now: datetime, lease_s: float) -> Claim | None:
+    """Journal that the first byte is about to leave; None where another worker has the row by now.
+
+    Commit before sending. A row that died while being sent uses up one of its tries.
+    """
+    values = {
+        "state": "sending", "attempts": outbox.c.attempts + 1, "tries": outbox.c.tries + int(claimed.resumed),
+        "lease_until": to_text(now + timedelta(seconds=lease_s)),
+    }
+    if not _change(tx, claimed, values):
+        return None
+    number = claimed.row.attempts + 1
+    receipts.begin_attempt(tx, claimed.row.key, number, now)
+    row = replace(claimed.row, attempts=number, tries=claimed.row.tries + int(claimed.resumed), state="sending")
+    return replace(claimed, row=row)
+
+
+def complete(tx: Connection, claimed: Claim, proof: Receipt, now: datetime) -> bool:
+    """It is done: the receipt is stored and the row closed."""
+    if not _end(tx, claimed, now, "delivered", outcome="found" if proof.found else "delivered", trouble=None):
+        return False
+    receipts.save(tx, claimed.row.key, proof)
+    return True
+
+
+def again(
+    tx: Connection, claimed: Claim, now: datetime, due_at: datetime, *, trouble: str, outcome: str = "try_again",
+) -> bool:
+    """Not done; look at it again at `due_at`. An outcome of "rate_limited" uses up none of its tries."""
+    values = {
+        "state": "pending", "due_at": to_text(due_at), "trouble": trouble,
+        "tries": outbox.c.tries + int(outcome != "rate_limited"),
+    }
+    if not _change(tx, claimed, values):
+        return False
+    receipts.end_attempt(tx, claimed.row.key, claimed.row.attempts, now, outcome=outcome, trouble=trouble)
+    return True
+
+
+def fail(tx: Connection, claimed: Claim, now: datetime, trouble: str, outcome: str = "give_up") -> bool:
+    """Not done, and a person must act: a dead letter, kept until `retry`."""
+    return _end(tx, claimed, now, "failed", outcome=outcome, trouble=trouble)
+
+
+def unknown(tx: Connection, claimed: Claim, now: datetime, trouble: str) -> bool:
+    """It may be done and nobody can tell: held for a person."""
+    return _end(tx, claimed, now, "unknown", outcome="unknown", trouble=trouble)
+
+
+def expire(tx: Connection, claimed: Claim, now: datetime) -> bool:
+    """Not done, and too late to do it."""
+    return _end(tx, claimed, now, "expired", outcome="expired", trouble="it was not done before its time was over")
+
+
+def retry(tx: Connection, key: str, now: datetime) -> bool:
+    """Make a dead letter, an unknown or an expired row due again under its key; False where it is none of them.
+
+    What expired may be done at any time from now on: a person asked for it.
+    """
+    statement = update(outbox).where(outbox.c.key == key, outbox.c.state.in_(("failed", "unknown", "expired")))
+    values = {
+        "state": "pending", "due_at": to_text(now), "tries": 0, "not_after": None, "lease_until": None,
+        "done_at": None, "epoch": outbox.c.epoch + 1,
+    }
+    return tx.execute(statement.values(values)).rowcount == 1
+
+
+# ---- reading ----
+
+
+def one(tx: Connection, key: str) -> OutboxRow | None:
+    found = tx.execute(select(outbox).where(outbox.c.key == key)).mappings().one_or_none()
+    return _row(found) if found else None
+
+
+def list_(
+    tx: Connection, state: str | None = None, *, connection: str | None = None, account_id: str | None = None,
+    enrollment_id: str | None = None, limit: int = 1000,
+) -> list[OutboxRow]:
+    """Rows in the order they were decided, at most `limit`."""
+    statement = select(outbox).order_by(outbox.c.created_at, outbox.c.position, outbox.c.key).limit(limit)
+    given = {"state": state, "connection": connection, "account_id": account_id, "enrollment_id": enrollment_id}
+    for name, value in given.items():
+        if value is not None:
+            statement = statement.where(outbox.c[name] == value)
+    return [_row(found) for found in tx.execute(statement).mappings()]
+
+
+def keys_like(tx: Connection, key: str, limit: int = 2000) -> list[str]:
+    """Keys that `key` may have been meant for: those of the same playbook, or any."""
+    start = key.split("/", 1)[0]
+    for wanted in (outbox.c.playbook_id == start, outbox.c.key.is_not(None)):
+        found = tx.scalars(select(outbox.c.key).where(wanted).order_by(outbox.c.key).limit(limit)).all()
+        if found:
+            return list(found)
+    return []
+
+
+def counts(tx: Connection) -> dict[str, dict[str, int]]:
+    """How many rows are in each state, by connector."""
+    found: dict[str, dict[str, int]] = {}
+    statement = select(outbox.c.connector, outbox.c.state, func.count()).group_by(outbox.c.connector, outbox.c.state)
+    for connector, state, number in tx.execute(statement.order_by(outbox.c.connector, outbox.c.state)):
+        found.setdefault(connector, {})[state] = number
+    return found
+
+
+def next_due(tx: Connection) -> datetime | None:
+    """When the next open row is due, or its lease ends; None where all are closed."""
+    when = func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))
+    found = tx.scalar(select(when).where(outbox.c.state.in_(OPEN_STATES)))
+    return from_text(found) if found else None
+
+
+def conservation(tx: Connection) -> Conservation:
+    """Every row in exactly one state, and a receipt for each that is delivered and for no other."""
+    states = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).tuples().all()
+    proven = select(receipt.c.key)
+    bare = select(outbox.c.key).where(outbox.c.state == "delivered", outbox.c.key.not_in(proven))
+    delivered = select(outbox.c.key).where(outbox.c.state == "delivered")
+    loose = select(receipt.c.key).where(receipt.c.key.not_in(delivered))
+    return Conservation(
+        total=tx.scalar(select(func.count(outbox.c.action_id.distinct()))) or 0,
+        by_state=dict(states),
+        delivered_without_receipt=tuple(tx.scalars(bare)), receipts_without_delivery=tuple(tx.scalars(loose)),
+    )
+
+
+# ---- inside ----
+
+
+def _change(tx: Connection, claimed: Claim, values: Mapping[str, Any]) -> bool:
+    statement = update(outbox).where(
+        outbox.c.key == claimed.row.key, outbox.c.epoch == claimed.epoch, outbox.c.state.in_(OPEN_STATES),
+    )
+    return tx.execute(statement.values({"lease_until": None, **values})).rowcount == 1
+
+
+def _end(
+    tx: Connection, claimed: Claim, now: datetime, state: str, *, outcome: str, trouble: str | None,
+) -> bool:
+    if not _change(tx, claimed, {"state": state, "trouble": trouble, "done_at": to_text(now)}):
+        return False
+    receipts.end_attempt(tx, claimed.row.key, claimed.row.attempts, now, outcome=outcome, trouble=trouble)
+    return True
+
+
+def _values(row: OutboxRow, position: int) -> dict[str, Any]:
+    return {
+        "key": row.key, "action_id": str(row.action_id), "enrollment_id": row.enrollment_id,
+        "account_id": row.account_id, "playbook_id": row.playbook_id, "connection": row.connection,
+        "connector": row.connector, "kind": row.action.kind, "delivery_class": row.delivery_class.value,
+        "on_unknown": row.on_unknown, "body": row.action.model_dump_json(), "state": "pending", "position": position,
+        "attempts": 0, "tries": 0, "due_at": to_text(row.due_at),
+        "not_after": to_text(row.not_after) if row.not_after else None, "epoch": 0,
+        "created_at": to_text(row.created_at),
+    }
+
+
+def _row(found: RowMapping) -> OutboxRow:
+    return OutboxRow(
+        key=IdempotencyKey(found["key"]), enrollment_id=found["enrollment_id"], account_id=found["account_id"],
+        playbook_id=found["playbook_id"], connection=found["connection"], connector=found["connector"],
+        delivery_class=DeliveryClass(found["delivery_class"]), action=_ACTION.validate_json(found["body"]),
+        created_at=from_text(found["created_at"]), due_at=from_text(found["due_at"]),
+        not_after=from_text(found["not_after"]) if found["not_after"] else None, on_unknown=found["on_unknown"],
+        state=found["state"], attempts=found["attempts"], tries=found["tries"], trouble=found["trouble"],
+        done_at=from_text(found["done_at"]) if found["done_at"] else None,
+    )

@@ -1,0 +1,77 @@
+"""The proof of what was done, and the journal of every attempt to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from steward.model.actions import Receipt
+from steward.store.instants import from_text, to_text
+from steward.store.schema import attempt, outbox, receipt
+
+DIED = "the worker stopped before it could write down the answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of an action; `outcome` is None while it runs."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+    trouble: str | None
+
+
+def save(tx: Connection, key: str, proof: Receipt) -> None:
+    """Store the proof that the action with `key` was done."""
+    tx.execute(insert(receipt).values(
+        key=key, external_id=proof.external_id, url=proof.url, delivered_at=to_text(proof.delivered_at),
+        found=int(proof.found),
+    ))
+
+
+def of(tx: Connection, keys: Sequence[str]) -> dict[str, Receipt]:
+    """The receipts there are, by key."""
+    return {
+        found["key"]: Receipt(
+            external_id=found["external_id"], url=found["url"], delivered_at=from_text(found["delivered_at"]),
+            found=bool(found["found"]),
+        )
+        for found in tx.execute(select(receipt).where(receipt.c.key.in_(keys))).mappings()
+    }
+
+
+def of_enrollment(tx: Connection, enrollment_id: str) -> dict[str, Receipt]:
+    """The receipts of one enrollment's actions, by key."""
+    return of(tx, list(tx.scalars(select(outbox.c.key).where(outbox.c.enrollment_id == enrollment_id))))
+
+
+def attempts(tx: Connection, key: str) -> list[Attempt]:
+    """Every try of one action, the first one first."""
+    return [
+        Attempt(
+            found["number"], from_text(found["started_at"]),
+            from_text(found["ended_at"]) if found["ended_at"] else None, found["outcome"], found["trouble"],
+        )
+        for found in tx.execute(select(attempt).where(attempt.c.key == key).order_by(attempt.c.number)).mappings()
+    ]
+
+
+def begin_attempt(tx: Connection, key: str, number: int, now: datetime) -> None:
+    """Journal that try `number` begins; the one before it, where it never ended, is closed as unknown."""
+    end_attempt(tx, key, number - 1, now, outcome="unknown", trouble=DIED)
+    tx.execute(insert(attempt).values(key=key, number=number, started_at=to_text(now)))
+
+
+def end_attempt(
+    tx: Connection, key: str, number: int, now: datetime, *, outcome: str, trouble: str | None,
+) -> None:
+    """Journal how try `number` ended, unless that is known already."""
+    statement = update(attempt).where(
+        attempt.c.key == key, attempt.c.number == number, attempt.c.ended_at.is_(None),
+    )
+    tx.execute(statement.values(ended_at=to_text(now), outcome=outcome, trouble=trouble))
