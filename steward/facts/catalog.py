@@ -28,11 +28,13 @@ def catalog(metrics: Sequence[str] = DEFAULT_METRICS, currency: str = "USD") -> 
     """
     for metric in metrics:
         if not _METRIC.fullmatch(metric):
-            raise ConfigError(f'usage metric "{metric}" cannot be part of a fact\'s name. Use small letters, digits and '
-                              "_ in usage_metrics and in the mapping of the usage feed, such as \"active_users\".")
+            raise ConfigError(
+                f'usage metric "{metric}" cannot be part of the name of a fact. Use small letters, digits and _ in '
+                'usage_metrics and in the mapping of the usage feed, such as "active_users"'
+            )
     lines = (
         *identity.SPECS, *renewal.SPECS, *usage.specs(tuple(dict.fromkeys(metrics))), *support.SPECS, *sentiment.SPECS,
-        *relationship.SPECS, *onboarding.SPECS, *expansion.SPECS, *health.SPECS,
+        *relationship.SPECS, *relationship.TOUCHPOINT_SPECS, *onboarding.SPECS, *expansion.SPECS, *health.SPECS,
     )
     return MappingProxyType({
         line.name: replace(line, unit=currency) if line.unit == COMPANY_CURRENCY else line for line in lines

@@ -2,20 +2,67 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import polars as pl
+
+from steward.facts.basis import Basis
 from steward.facts.spec import spec
 from steward.model.facts import FactType
 
-_C = "contact"
+_I, _D, _C = FactType.INTEGER, FactType.DAYS, "contact"
+_crm = partial(spec, "crm")
 
 SPECS = (
-    spec("crm", "champion.known", FactType.BOOLEAN, "True where a contact in the role of champion is still there.", _C),
-    spec("crm", "champion.active_count", FactType.INTEGER, "Champions who are still there.", _C, unit="people", low=0),
-    spec("crm", "champion.left_days", FactType.DAYS, "Days since a champion last left; unknown where none did.", _C),
-    spec("crm", "contacts.known_count", FactType.INTEGER, "Contacts who are still there, one for each e-mail address.", _C,
-         unit="people", low=0),
-    spec("crm", "contacts.last_seen_days", FactType.DAYS, "Days since any contact was last seen.", _C),
-    spec("crm", "touchpoint.days_since_last", FactType.DAYS, "Days since the last touchpoint; unknown where there was "
-         "none.", "touchpoint"),
-    spec("crm", "touchpoint.held_90d", FactType.INTEGER, "Touchpoints in the last 90 days.", "touchpoint",
-         unit="touchpoints", low=0),
+    _crm("champion.known", FactType.BOOLEAN, "True where a contact in the role of champion is still there; unknown where "
+         "there are contacts and none has a role.", _C),
+    _crm("champion.active_count", _I, "Champions who are still there.", _C, unit="people", low=0),
+    _crm("champion.left_days", _D, "Days since a champion last left; unknown where none did.", _C),
+    _crm("contacts.known_count", _I, "Contacts who are still there, one for each e-mail address.", _C, unit="people",
+         low=0),
+    _crm("contacts.last_seen_days", _D, "Days since any contact was last seen.", _C),
 )
+TOUCHPOINT_SPECS = (
+    _crm("touchpoint.days_since_last", _D, "Days since the last touchpoint; unknown where there was none.", "touchpoint"),
+    _crm("touchpoint.held_90d", _I, "Touchpoints in the last 90 days.", "touchpoint", unit="touchpoints", low=0),
+)
+WITHOUT_CONTACTS = {"champion.known": False, "champion.active_count": 0, "contacts.known_count": 0}
+WITHOUT_TOUCHPOINTS = {"touchpoint.held_90d": 0}
+
+
+def facts(contacts: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+    """The facts about people of every account that has contacts.
+
+    The same e-mail address in two systems is one person, who has left once either says so.
+    """
+    left = basis.days_since(pl.col("left_on"))
+    person = pl.coalesce(
+        pl.col("email").str.strip_chars().str.to_lowercase(),
+        pl.concat_str("connection", "external_id", separator="/"),
+    ).alias("person")
+    people = contacts.group_by("account_id", person).agg(
+        pl.coalesce("active", ~(left >= 0), pl.lit(True)).all().alias("here"),
+        (pl.col("role") == "champion").any().alias("champion"),
+        pl.col("role").is_not_null().any().alias("role_known"),
+        pl.when(left >= 0).then(left).min().alias("left_days"),
+        basis.days_since(basis.day("last_seen_at")).min().clip(lower_bound=0).alias("seen_days"),
+    )
+    champions = (pl.col("champion") & pl.col("here")).sum()
+    roles = pl.col("role_known").any()
+    return people.group_by("account_id").agg(
+        pl.when(roles).then(champions > 0).alias("champion.known"),
+        pl.when(roles).then(champions).alias("champion.active_count"),
+        pl.when(pl.col("champion") & ~pl.col("here")).then("left_days").min().alias("champion.left_days"),
+        pl.col("here").sum().alias("contacts.known_count"),
+        pl.col("seen_days").min().alias("contacts.last_seen_days"),
+    )
+
+
+def touchpoint_facts(touchpoints: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+    """The facts about touchpoints of every account that has any; a meeting still to come is none."""
+    held = basis.day("held_at")
+    since = basis.days_since(held)
+    return touchpoints.group_by("account_id").agg(
+        pl.when(since >= 0).then(since).min().alias("touchpoint.days_since_last"),
+        basis.within(held, 90).sum().alias("touchpoint.held_90d"),
+    )

@@ -1,46 +1,163 @@
-"""Facts about product usage: sums, averages, changes and slopes over windows that end at the feed's last whole day."""
+"""Facts about product usage: sums, averages, changes and slopes over windows that end at the feed's last whole day.
+
+A day on which the feed names others and not the account is a day of no use: zero. A day on which the feed names
+nobody is a gap of the feed: not known, left out of averages and slopes. Days before the account's first day in the
+feed are not known either. Days are UTC days, as the feeds write them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
+import polars as pl
+
+from steward.facts.basis import INSTANT
+from steward.facts.calendar import LEAST_SLOPE_DAYS, calendar_of, first_days
 from steward.facts.spec import spec
 from steward.model.facts import FactSpec, FactType
 
 WINDOWS = (7, 28, 90)
+HISTORY_DAYS = 180
+"""The longest window and the window before it."""
 NOT_FEATURES = frozenset({"active_users", "logins", "sessions"})
 """Metrics that say how many came, not what they did; they do not count as features used."""
 
 _N = FactType.NUMBER
+_EDGES = (7, 14, 28, 56, 90, 180)                            # ages in days where a window, or the one before it, ends
+_usage = partial(spec, "usage")
 
 
 def specs(metrics: Sequence[str]) -> tuple[FactSpec, ...]:
     """The usage facts of `metrics`, then those over all of them."""
-    every = tuple(line for metric in metrics for line in _of_metric(metric))
-    return every + (
-        spec("usage", "usage.features_used_28d", FactType.INTEGER, "Features used at all in the last 28 days: metrics "
-             "with a sum above zero, without active_users, logins and sessions.", "usage", unit="features", low=0),
-        spec("usage", "usage.history_days", FactType.DAYS, "Days from the account's first day in the feed (180 days back "
-             "at most) to its last whole day.", "usage"),
-        spec("usage", "seats.utilization", FactType.RATIO, "usage.active_users.avg_28d divided by subscription.seats; "
-             "above 100% where more people come than there are seats.", "usage, subscription", low=0),
+    return (
+        *(line for metric in metrics for line in _of_metric(metric)),
+        _usage("usage.features_used_28d", FactType.INTEGER, "Features used at all in the last 28 days: metrics with a "
+               "sum above zero, without active_users, logins and sessions.", "usage", unit="features", low=0),
+        _usage("usage.history_days", FactType.DAYS, "Days from the account's first day in the feed to the feed's last "
+               "whole day, both counted; 180 at most.", "usage", high=HISTORY_DAYS),
+        _usage("seats.utilization", FactType.RATIO, "usage.active_users.avg_28d divided by subscription.seats; above "
+               "100% where more people come than there are seats.", "usage, subscription", low=0),
     )
 
 
 def _of_metric(metric: str) -> tuple[FactSpec, ...]:
-    source = f"usage {metric}"
-
     def line(what: str, kind: FactType, meaning: str, unit: str = "", low: float | None = None) -> FactSpec:
-        return spec("usage", f"usage.{metric}.{what}", kind, meaning, source, unit=unit, low=low)
+        return _usage(f"usage.{metric}.{what}", kind, meaning, f"usage {metric}", unit=unit, low=low)
 
     return (
         *(line(f"sum_{days}d", _N, f"{metric} over the last {days} days together.", metric) for days in WINDOWS),
-        *(line(f"avg_{days}d", _N, f"{metric} a day over the last {days} days, days without use counted as zero.",
-               f"{metric} a day") for days in WINDOWS),
-        *(line(f"change_{days}d", FactType.RATIO, f"{metric} of the last {days} days against the {days} days before; "
-               "unknown where those were zero or lie before the account's first day.", low=-1) for days in WINDOWS),
-        line("slope_90d", _N, f"{metric} gained or lost per day: the least-squares line through the last 90 days.",
-             f"{metric} a day per day"),
+        *(line(f"avg_{days}d", _N, f"{metric}, average of the days that the feed brought within the last {days}.", metric)
+          for days in WINDOWS),
+        *(line(f"change_{days}d", FactType.RATIO, f"Average of the last {days} days against the {days} days before; "
+               "unknown where those were zero or the account's history is shorter.", low=-1) for days in WINDOWS),
+        line("slope_90d", _N, f"{metric} gained or lost per day: the least-squares line through the last 90 days; needs "
+             f"{LEAST_SLOPE_DAYS} days of history.", f"{metric} per day"),
         line("days_since_last", FactType.DAYS, f"Days from the last day with any {metric} to the feed's last whole day; "
              "unknown where there was none in 180 days."),
     )
+
+
+def last_whole_day(days: Sequence[date], now: datetime) -> date | None:
+    """The last of the feed's `days` that is over at `now`; None where none is."""
+    return max((day for day in days if day < now.astimezone(UTC).date()), default=None)
+
+
+def end_of(day: date) -> datetime:
+    """The instant at which the UTC `day` is over: the as-of instant of facts that end with it."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def facts(usage: pl.DataFrame, metrics: Sequence[str], days: Sequence[date], now: datetime) -> pl.DataFrame:
+    """The usage facts of every account that `usage` names; `as_of.usage` is when the last whole day ended.
+
+    `usage` has the columns account_id, day and one for each metric; the same account and day may stand in several rows,
+    which are added up. `days`: every day on which the feed named any account, also such that `usage` leaves out.
+    """
+    last = last_whole_day(days, now)
+    present = [metric for metric in metrics if metric in usage.columns]
+    if last is None or not present:
+        return pl.DataFrame(schema={"account_id": pl.String, "as_of.usage": INSTANT})
+    calendar = calendar_of([(last - day).days for day in days], WINDOWS, HISTORY_DAYS)
+    totals = _totals(_buckets(usage, present, last), present).with_columns(
+        pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
+    ).join(first_days(calendar, WINDOWS, HISTORY_DAYS), on="first", how="left")
+    used = [pl.col(f"sum28:{metric}") > 0 for metric in present if metric not in NOT_FEATURES]
+    return totals.select(
+        "account_id",
+        *(fact for metric in present for fact in _facts_of(metric, calendar.known)),
+        (pl.when(calendar.known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
+        .alias("usage.features_used_28d"),
+        (pl.col("first") + 1).alias("usage.history_days"),
+        pl.lit(end_of(last), INSTANT).alias("as_of.usage"),
+    )
+
+
+def _buckets(usage: pl.DataFrame, metrics: list[str], last: date) -> pl.DataFrame:
+    """One row for each account and bucket of ages; 20 times cheaper to window over than the days themselves."""
+    age = (pl.lit(last) - pl.col("day")).dt.total_days().cast(pl.Int16)
+    bucket = pl.lit(0, pl.UInt8)                             # today and later: only tells that there was use
+    for number, edge in enumerate((0, *_EDGES[:-1]), start=1):
+        bucket = pl.when(pl.col("age") >= edge).then(pl.lit(number, pl.UInt8)).otherwise(bucket)
+    return (
+        usage.lazy()
+        .select("account_id", age.alias("age"), *(pl.col(metric).cast(pl.Float64) for metric in metrics))
+        .filter(pl.col("age") < HISTORY_DAYS)
+        .with_columns(bucket.alias("bucket"))
+        .group_by("account_id", "bucket")
+        .agg(
+            pl.col("age").max().alias("first"),
+            *(pl.col(m).sum().alias(f"sum:{m}") for m in metrics),
+            *((pl.col(m) * pl.col("age")).sum().alias(f"moment:{m}") for m in metrics),
+            *(pl.col(m).count().alias(f"count:{m}") for m in metrics),
+            *(pl.when(pl.col(m) > 0).then("age").min().alias(f"last:{m}") for m in metrics),
+        )
+        .collect()
+    )
+
+
+def _totals(buckets: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
+    """One row for each account: the buckets put together to windows."""
+    bucket = pl.col("bucket")
+    windows = {                                              # window -> its buckets, and those of the one before
+        days: (1, _EDGES.index(days) + 1, _EDGES.index(2 * days) + 1) for days in WINDOWS
+    }
+    columns = [pl.col("first").max()]
+    for metric in metrics:
+        total, moment = pl.col(f"sum:{metric}"), pl.col(f"moment:{metric}")
+        for days, (first, end, before_end) in windows.items():
+            columns += [
+                (total * bucket.is_between(first, end)).sum().alias(f"sum{days}:{metric}"),
+                (total * bucket.is_between(end + 1, before_end)).sum().alias(f"before{days}:{metric}"),
+            ]
+        columns += [
+            (moment * bucket.is_between(1, windows[90][1])).sum().alias(f"moment:{metric}"),
+            pl.col(f"count:{metric}").sum(),
+            pl.col(f"last:{metric}").min().clip(lower_bound=0),
+        ]
+    return buckets.group_by("account_id").agg(columns).filter(pl.col("first") >= 0)
+
+
+def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
+    """The facts of `metric`, out of the totals joined with what the calendar says of the account's first day."""
+    name = f"usage.{metric}."
+    named = pl.col(f"count:{metric}") > 0                    # null on every day: another feed's metric, not zero
+    found = []
+    for days in WINDOWS:
+        total, before = pl.col(f"sum{days}:{metric}"), pl.col(f"before{days}:{metric}")
+        average, average_before = total / pl.col(f"days{days}"), before / pl.col(f"before{days}")
+        comparable = named & pl.col(f"long_enough{days}") & (before > 0)
+        found += [
+            pl.when(named & known[days]).then(total).alias(f"{name}sum_{days}d"),
+            pl.when(named & known[days]).then(average).alias(f"{name}avg_{days}d"),
+            pl.when(comparable).then(average / average_before - 1).alias(f"{name}change_{days}d"),
+        ]
+    # Age runs against time, so the slope over time is minus the slope over age.
+    count, ages, squares = pl.col("days90"), pl.col("ages"), pl.col("squares")
+    slope = (ages * pl.col(f"sum90:{metric}") - count * pl.col(f"moment:{metric}")) / (count * squares - ages * ages)
+    return [
+        *found,
+        pl.when(named & pl.col("slope_known")).then(slope).alias(f"{name}slope_90d"),
+        pl.col(f"last:{metric}").cast(pl.Int64).alias(f"{name}days_since_last"),
+    ]

@@ -1,0 +1,163 @@
+"""Records in, the snapshot of all facts out: one row for each account, null where a fact is not known.
+
+What is not known is never zero. An account without tickets has 0 open tickets only where a connection that knows the
+account has read its tickets to the end; else `support.open_tickets` is Missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+
+from steward.facts import expansion, health, identity, onboarding, relationship, renewal, sentiment, support, usage
+from steward.facts.basis import COLUMN, INSTANT, Basis, columns_of
+from steward.facts.catalog import metrics_of
+from steward.facts.scorecard import Scorecard
+from steward.facts.spec import GROUPS
+from steward.model.facts import FactSpec, FactType
+from steward.model.records import Noun
+
+_GROUP_OF = {
+    Noun.ACCOUNT: "crm", Noun.SUBSCRIPTION: "crm", Noun.CONTACT: "crm", Noun.TOUCHPOINT: "crm", Noun.OPPORTUNITY: "crm",
+    Noun.TICKET: "support", Noun.SURVEY_RESPONSE: "survey", Noun.MILESTONE: "onboarding",
+}
+_THEMES: Mapping[Noun, tuple[Callable[[pl.DataFrame, Basis], pl.DataFrame], Mapping[str, int | float | bool]]] = {
+    Noun.SUBSCRIPTION: (renewal.facts, renewal.WITHOUT_RECORDS),
+    Noun.TICKET: (support.facts, support.WITHOUT_RECORDS),
+    Noun.SURVEY_RESPONSE: (sentiment.facts, sentiment.WITHOUT_RECORDS),
+    Noun.CONTACT: (relationship.facts, relationship.WITHOUT_CONTACTS),
+    Noun.TOUCHPOINT: (relationship.touchpoint_facts, relationship.WITHOUT_TOUCHPOINTS),
+    Noun.MILESTONE: (onboarding.facts, onboarding.WITHOUT_RECORDS),
+    Noun.OPPORTUNITY: (expansion.facts, expansion.WITHOUT_RECORDS),
+}
+NOUNS = (Noun.ACCOUNT, Noun.PERSON, *_THEMES)
+"""The nouns whose records make facts, besides usage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything that facts are made of.
+
+    `records`: frames as `steward.store.records.frame` gives them; an absent noun has no records.
+    `accounts`: one row for each account with the fields of the noun, each from the source that is trusted for it.
+    `known_in`: account_id and connection, one row for each system that an account is known in.
+    `watermarks`: up to when a connection's records of a noun are read to the end; absent where they never were.
+    `usage`: account_id, day and one column for each metric; `usage_days`: every day the feed named any account.
+    `previous`: account_id and `health.score` as known 28 days ago.
+    `first`: of a noun, the connections whose records count, best first; others where an account has none in these.
+    """
+
+    records: Mapping[Noun, pl.DataFrame]
+    accounts: pl.DataFrame
+    known_in: pl.DataFrame
+    watermarks: Mapping[tuple[str, Noun], datetime]
+    usage: pl.DataFrame
+    usage_days: Sequence[date]
+    previous: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"account_id": pl.String, "health.score": pl.Float64}))
+    first: Mapping[Noun, Sequence[str]] = field(default_factory=dict)
+
+
+def derive(known: Known, facts: Mapping[str, FactSpec], card: Scorecard, basis: Basis) -> pl.DataFrame:
+    """The snapshot: `account_id`, every fact of the catalog `facts`, and `as_of.<group>`; sorted by account."""
+    records = {noun: _whole(known.records.get(noun), noun) for noun in NOUNS}
+    accounts = _with_columns_of(known.accounts, Noun.ACCOUNT)
+    marks = _marks(known, records)
+    snapshot = identity.facts(accounts, records[Noun.ACCOUNT], records[Noun.PERSON], basis)
+    for noun, (theme, without_records) in _THEMES.items():
+        found = theme(_best_source(records[noun], known.first.get(noun, ())), basis)
+        snapshot = snapshot.join(_for_all(found, without_records, marks, noun), on="account_id", how="left")
+    used = usage.facts(known.usage, metrics_of(facts), known.usage_days, basis.now)
+    snapshot = snapshot.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
+    snapshot = _in_range(_with_utilization(snapshot), facts)
+    scored = health.score(snapshot, card, facts, known.previous)
+    snapshot = _in_range(snapshot.drop(set(scored.columns) - {"account_id"}, strict=False).join(
+        scored, on="account_id", how="left"), facts)
+    return snapshot.select("account_id", *facts, *(f"as_of.{group}" for group in GROUPS)).sort("account_id")
+
+
+def _whole(frame: pl.DataFrame | None, noun: Noun) -> pl.DataFrame:
+    return pl.DataFrame(schema=columns_of(noun)) if frame is None else _with_columns_of(frame, noun)
+
+
+def _with_columns_of(frame: pl.DataFrame, noun: Noun) -> pl.DataFrame:
+    return frame.with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in columns_of(noun).items() if name not in frame.columns
+    )
+
+
+def _marks(known: Known, records: Mapping[Noun, pl.DataFrame]) -> pl.DataFrame:
+    """account_id, noun, watermark: one row for each noun that is read to the end in a system that knows the account."""
+    read = pl.DataFrame(
+        [(connection, noun.value, at) for (connection, noun), at in known.watermarks.items()],
+        schema={"connection": pl.String, "noun": pl.String, "watermark": INSTANT}, orient="row",
+    )
+    seen = [known.known_in.select("account_id", "connection")]
+    seen += [frame.select("account_id", "connection").drop_nulls() for frame in records.values()]
+    return pl.concat(seen).unique().join(read, on="connection").select("account_id", "noun", "watermark")
+
+
+def _as_of(marks: pl.DataFrame) -> pl.DataFrame:
+    """One row for each account: of each group of records, the oldest watermark behind it."""
+    groups = {noun.value: group for noun, group in _GROUP_OF.items()}
+    return marks.with_columns(pl.col("noun").replace_strict(groups, default=None).alias("group")).group_by("account_id").agg(
+        pl.col("watermark").filter(pl.col("group") == group).min().alias(f"as_of.{group}")
+        for group in dict.fromkeys(groups.values())
+    )
+
+
+def _best_source(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """Where `order` ranks connections: of each account only the records of the best that has any."""
+    if not order:
+        return frame
+    ranks = {name: rank for rank, name in enumerate(order)}
+    rank = pl.col("connection").replace_strict(ranks, default=len(ranks), return_dtype=pl.Int64)
+    return frame.filter(rank == rank.min().over("account_id"))
+
+
+def _for_all(
+    found: pl.DataFrame, without_records: Mapping[str, int | float | bool], marks: pl.DataFrame, noun: Noun,
+) -> pl.DataFrame:
+    """The facts of all accounts whose `noun` is read to the end, also of those that have no record of it."""
+    read = marks.filter(pl.col("noun") == noun.value).select("account_id").unique()
+    there = found.with_columns(pl.lit(value=True).alias("_has_records"))
+    return read.join(there, on="account_id", how="left").with_columns(
+        pl.when(pl.col("_has_records").is_null()).then(pl.lit(value)).otherwise(pl.col(name)).alias(name)
+        for name, value in without_records.items()
+    ).drop("_has_records")
+
+
+def _with_utilization(snapshot: pl.DataFrame) -> pl.DataFrame:
+    average = "usage.active_users.avg_28d"
+    if average not in snapshot.columns:
+        return snapshot
+    seats = pl.col("subscription.seats")
+    return snapshot.with_columns(pl.when(seats > 0).then(pl.col(average) / seats).alias("seats.utilization"))
+
+
+def _in_range(snapshot: pl.DataFrame, facts: Mapping[str, FactSpec]) -> pl.DataFrame:
+    """Every fact in its type; what a source wrote outside a fact's range or words is not known."""
+    columns = []
+    for name, fact in facts.items():
+        kind = COLUMN[fact.type]
+        if name not in snapshot.columns:
+            columns.append(pl.lit(None, kind).alias(name))
+            continue
+        value = pl.col(name).cast(kind)
+        allowed = pl.lit(value=True)
+        if kind is pl.Float64:
+            allowed = value.is_finite()
+        if fact.low is not None:
+            allowed = allowed & (value >= fact.low)
+        if fact.high is not None:
+            allowed = allowed & (value <= fact.high)
+        if fact.one_of:
+            allowed = allowed & value.is_in(fact.one_of)
+        if fact.type is FactType.TEXT:
+            allowed = allowed & (value != "")
+        columns.append(pl.when(allowed).then(value).alias(name))
+    undated = [f"as_of.{group}" for group in GROUPS if f"as_of.{group}" not in snapshot.columns]
+    return snapshot.with_columns(*columns, *(pl.lit(None, INSTANT).alias(name) for name in undated))
