@@ -32,6 +32,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     params: Mapping[str, str] = field(default_factory=dict)
+    pairs: Sequence[tuple[str, str]] = ()    # the query as it came: a name may come more than once
 
     def json(self) -> Any:
         return json.loads(self.body or b"null")
@@ -138,6 +139,7 @@ class Sandbox:
 
     name: ClassVar[str]
     tables: ClassVar[tuple[str, ...]] = ()   # the names `load` accepts
+    page_size: int = 2000                    # the most rows on one page, however many are asked for; the battery says 5
 
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.now, self.state_dir = now, state_dir
@@ -146,6 +148,7 @@ class Sandbox:
         self.ledger = Ledger(state_dir / "ledger.jsonl" if state_dir else None)
         self.faults: list[Fault] = []
         self.calls: list[tuple[float, str, str, int]] = []   # monotonic seconds, method, path, status
+        self.alter: Callable[[Request, Reply], Reply] | None = None   # the battery looks at, or changes, what goes out
         self.lock = threading.RLock()
         self._server: _Server | None = None
         self._stopping = threading.Event()
@@ -171,6 +174,14 @@ class Sandbox:
     def sample_actions(self) -> Sequence[Action]:
         """One action of each kind the connector can do, valid against what `seed` loaded."""
         return ()
+
+    def sample_bodies(self) -> Sequence[bytes]:
+        """Bodies of calls that the vendor makes to us, one of each kind the connector's inbox takes."""
+        return ()
+
+    def sign(self, body: bytes) -> dict[str, str]:
+        """The headers with which the vendor calls us with `body`: lower-case names, and `:method` and `:url`."""
+        raise NotImplementedError
 
     def error(self, status: int, retry_after: str | None = None) -> Reply:
         """The vendor's answer with `status` and its own error body."""
@@ -228,6 +239,11 @@ class Sandbox:
                     return reply
             return self.error(404)
 
+    def respond(self, request: Request) -> Reply:
+        """`answer`, as `alter` lets it go out."""
+        reply = self.answer(request)
+        return self.alter(request, reply) if self.alter else reply
+
     def take_fault(self, request: Request) -> Fault | None:
         """The next fault for this call, used up by the asking."""
         with self.lock:
@@ -281,10 +297,9 @@ class _HttpHandler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         body = self._body()
-        request = Request(
-            self.command, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)),
-            {name.lower(): value for name, value in self.headers.items()}, body,
-        )
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, parts.path, dict(pairs), headers, body, pairs=pairs)
         if parts.path.startswith("/_sandbox/"):
             self._send(_control(self.sandbox, request))
             return
@@ -292,7 +307,7 @@ class _HttpHandler(BaseHTTPRequestHandler):
         if fault:
             self._fail(fault, request)
             return
-        reply = self.sandbox.answer(request)
+        reply = self.sandbox.respond(request)
         self._note(request, reply.status)
         self._send(reply)
 
@@ -318,13 +333,13 @@ class _HttpHandler(BaseHTTPRequestHandler):
         elif fault.kind == "html":
             self._send(Reply(fault.status, b"<html><body>Bad gateway</body></html>", content_type="text/html"))
         elif fault.kind == "drip":
-            self._send(sandbox.answer(request), drip_s=0.2)
+            self._send(sandbox.respond(request), drip_s=0.2)
         elif fault.kind == "hang":
             sandbox.wait_until_stopped(120)
             self._cut()
         else:
             if fault.kind == "cut":
-                sandbox.answer(request)
+                sandbox.respond(request)
             self._cut()
 
     def _cut(self) -> None:
