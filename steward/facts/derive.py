@@ -72,10 +72,10 @@ def derive(known: Known, facts: Mapping[str, FactSpec], card: Scorecard, basis: 
         snapshot = snapshot.join(_for_all(found, without_records, marks, noun), on="account_id", how="left")
     used = usage.facts(known.usage, metrics_of(facts), known.usage_days, basis.now)
     snapshot = snapshot.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
-    snapshot = _in_range(_with_utilization(snapshot), facts)
+    of_health = {name: fact for name, fact in facts.items() if fact.group == "health"}
+    snapshot = _in_range(_with_utilization(snapshot), {name: facts[name] for name in facts if name not in of_health})
     scored = health.score(snapshot, card, facts, known.previous)
-    snapshot = _in_range(snapshot.drop(set(scored.columns) - {"account_id"}, strict=False).join(
-        scored, on="account_id", how="left"), facts)
+    snapshot = snapshot.join(_in_range(scored, of_health), on="account_id", how="left")
     return snapshot.select("account_id", *facts, *(f"as_of.{group}" for group in GROUPS)).sort("account_id")
 
 
@@ -103,9 +103,9 @@ def _marks(known: Known, records: Mapping[Noun, pl.DataFrame]) -> pl.DataFrame:
 def _as_of(marks: pl.DataFrame) -> pl.DataFrame:
     """One row for each account: of each group of records, the oldest watermark behind it."""
     groups = {noun.value: group for noun, group in _GROUP_OF.items()}
-    return marks.with_columns(pl.col("noun").replace_strict(groups, default=None).alias("group")).group_by("account_id").agg(
-        pl.col("watermark").filter(pl.col("group") == group).min().alias(f"as_of.{group}")
-        for group in dict.fromkeys(groups.values())
+    group = pl.col("noun").replace_strict(groups, default=None)
+    return marks.group_by("account_id").agg(
+        pl.col("watermark").filter(group == name).min().alias(f"as_of.{name}") for name in sorted(set(groups.values()))
     )
 
 
@@ -159,5 +159,4 @@ def _in_range(snapshot: pl.DataFrame, facts: Mapping[str, FactSpec]) -> pl.DataF
         if fact.type is FactType.TEXT:
             allowed = allowed & (value != "")
         columns.append(pl.when(allowed).then(value).alias(name))
-    undated = [f"as_of.{group}" for group in GROUPS if f"as_of.{group}" not in snapshot.columns]
-    return snapshot.with_columns(*columns, *(pl.lit(None, INSTANT).alias(name) for name in undated))
+    return snapshot.with_columns(columns)

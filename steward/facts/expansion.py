@@ -17,8 +17,8 @@ _crm = partial(spec, "crm")
 SPECS = (
     _crm("expansion.open_opportunities", FactType.INTEGER, "Open opportunities of kind expansion.", _S,
          unit="opportunities", low=0),
-    _crm("expansion.open_amount", FactType.MONEY, "Their amounts together, in the company's currency; unknown where one "
-         "has none or no rate.", _S, low=0),
+    _crm("expansion.open_amount", FactType.MONEY, "Their amounts together, in the company's currency; unknown where "
+         "one has none or no rate.", _S, low=0),
     _crm("expansion.last_won_days", FactType.DAYS, "Days since an opportunity of kind expansion was last won.", _S),
     _crm("handoff.days_since_won", FactType.DAYS, _LAST + "days since it was won.", _S),
     _crm("handoff.complete", FactType.BOOLEAN, _LAST + "True once what sales promised is written down.", _S),

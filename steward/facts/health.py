@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -18,14 +19,14 @@ _S = "scorecard"
 _health = partial(spec, "health")
 
 SPECS = (
-    _health("health.score", FactType.NUMBER, "Weighted average of the scorecard's measures, 0 to 100, higher is better; "
-            "unknown below the scorecard's least coverage.", _S, unit="points", low=0, high=100),
+    _health("health.score", FactType.NUMBER, "Weighted average of the scorecard's measures, 0 to 100, higher is "
+            "better; unknown below the scorecard's least coverage.", _S, unit="points", low=0, high=100),
     _health("health.coverage", FactType.RATIO, "Share of the scorecard's weight whose measures are known.", _S, low=0,
             high=1),
     _health("health.band", FactType.TEXT, "The score in one word, by the scorecard's bands.", _S,
             one_of=("red", "yellow", "green")),
-    _health("health.change_28d", FactType.NUMBER, "Points gained or lost against the score as known 28 days ago; unknown "
-            "where there is no snapshot that old.", _S, unit="points", low=-100, high=100),
+    _health("health.change_28d", FactType.NUMBER, "Points gained or lost against the score as known 28 days ago; "
+            "unknown where there is no snapshot that old.", _S, unit="points", low=-100, high=100),
 )
 
 
@@ -105,20 +106,21 @@ def _earned(measure: Measure) -> pl.Expr:
     if measure.table is not None:
         return value.replace_strict(dict(measure.table), default=None, return_dtype=pl.Float64)
     value = value.cast(pl.Float64)
-    points = pl.when(value <= measure.curve[0][0]).then(measure.curve[0][1])
-    for (x0, y0), (x1, y1) in zip(measure.curve, measure.curve[1:], strict=False):
-        points = points.when(value <= x1).then(y0 + (value - x0) * ((y1 - y0) / (x1 - x0)))
-    return points.when(value > measure.curve[-1][0]).then(measure.curve[-1][1]).otherwise(None)
+    points: pl.Expr = pl.when(value.is_not_null()).then(measure.curve[-1][1])
+    for (x0, y0), (x1, y1) in reversed(tuple(pairwise(measure.curve))):
+        points = pl.when(value <= x1).then(y0 + (value - x0) * ((y1 - y0) / (x1 - x0))).otherwise(points)
+    return pl.when(value <= measure.curve[0][0]).then(measure.curve[0][1]).otherwise(points)
 
 
-def _earned_by(measure: Measure, value: Any) -> float | None:
+def _earned_by(measure: Measure, value: float | str | None) -> float | None:
     if value is None or value != value:  # noqa: PLR0124  # only NaN differs from itself
         return None
     if measure.table is not None:
-        return measure.table.get(value)
+        return measure.table.get(value) if isinstance(value, bool | str) else None
+    value = float(value)
     if value <= measure.curve[0][0]:
         return measure.curve[0][1]
-    for (x0, y0), (x1, y1) in zip(measure.curve, measure.curve[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(measure.curve):
         if value <= x1:
             return y0 + (value - x0) * ((y1 - y0) / (x1 - x0))
     return measure.curve[-1][1]

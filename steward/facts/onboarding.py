@@ -15,8 +15,8 @@ _onboarding = partial(spec, "onboarding")
 
 SPECS = (
     _onboarding("onboarding.in_progress", FactType.BOOLEAN, "True while a milestone is not reached.", _S),
-    _onboarding("onboarding.next_milestone", FactType.TEXT, "The first milestone not reached, by position; unknown where "
-                "all are.", _S),
+    _onboarding("onboarding.next_milestone", FactType.TEXT, "The first milestone not reached, by position; unknown "
+                "where all are.", _S),
     _onboarding("onboarding.milestones_total", _I, "Milestones planned.", _S, unit="milestones", low=0),
     _onboarding("onboarding.milestones_reached", _I, "Milestones reached.", _S, unit="milestones", low=0),
     _onboarding("onboarding.progress", FactType.RATIO, "Share of the milestones that is reached; unknown without "
@@ -27,8 +27,8 @@ SPECS = (
                 "kickoff where none was.", _S),
     _onboarding("onboarding.days_since_kickoff", _D, "Days since the first milestone was started or the kickoff was "
                 "reached, the earlier.", _S),
-    _onboarding("onboarding.first_value_days", _D, "Days from kickoff to the milestone first_value; unknown until it is "
-                "reached.", _S),
+    _onboarding("onboarding.first_value_days", _D, "Days from kickoff to the milestone first_value; unknown until it "
+                "is reached.", _S),
 )
 WITHOUT_RECORDS = {
     "onboarding.in_progress": False, "onboarding.milestones_total": 0, "onboarding.milestones_reached": 0,

@@ -14,8 +14,8 @@ _I, _D, _C = FactType.INTEGER, FactType.DAYS, "contact"
 _crm = partial(spec, "crm")
 
 SPECS = (
-    _crm("champion.known", FactType.BOOLEAN, "True where a contact in the role of champion is still there; unknown where "
-         "there are contacts and none has a role.", _C),
+    _crm("champion.known", FactType.BOOLEAN, "True where a contact in the role of champion is still there; unknown "
+         "where there are contacts and none has a role.", _C),
     _crm("champion.active_count", _I, "Champions who are still there.", _C, unit="people", low=0),
     _crm("champion.left_days", _D, "Days since a champion last left; unknown where none did.", _C),
     _crm("contacts.known_count", _I, "Contacts who are still there, one for each e-mail address.", _C, unit="people",
@@ -23,7 +23,8 @@ SPECS = (
     _crm("contacts.last_seen_days", _D, "Days since any contact was last seen.", _C),
 )
 TOUCHPOINT_SPECS = (
-    _crm("touchpoint.days_since_last", _D, "Days since the last touchpoint; unknown where there was none.", "touchpoint"),
+    _crm("touchpoint.days_since_last", _D, "Days since the last touchpoint; unknown where there was none.",
+         "touchpoint"),
     _crm("touchpoint.held_90d", _I, "Touchpoints in the last 90 days.", "touchpoint", unit="touchpoints", low=0),
 )
 WITHOUT_CONTACTS = {"champion.known": False, "champion.active_count": 0, "contacts.known_count": 0}

@@ -16,8 +16,8 @@ _crm = partial(spec, "crm")
 
 SPECS = (
     _crm("renewal.on", FactType.DATE, "The next day on which cover ends. Cover of a product ends with the last of its "
-         "active and pending terms (a signed follow-on term is a renewal); of several products the earliest day to come "
-         "counts, where all are past the latest.", _S),
+         "active and pending terms (a signed follow-on term is a renewal); of several products the earliest day to "
+         "come counts, where all are past the latest.", _S),
     _crm("renewal.days_left", _D, "Days from today to renewal.on; negative while a term that has ended is still active "
          "in the source; unknown without an active or pending term that has an end.", _S, low=-36600),
     _crm("renewal.arr", FactType.MONEY, _UP + "their ARR, in the company's currency.", _S, low=0),
@@ -28,10 +28,10 @@ SPECS = (
     _crm("subscription.active_count", FactType.INTEGER, "Terms that are active today.", _S, unit="terms", low=0),
     _crm("subscription.products_count", FactType.INTEGER, "Different products among the active terms.", _S,
          unit="products", low=0),
-    _crm("subscription.arr", FactType.MONEY, "ARR of the active terms together; unknown where one of them has no ARR or "
-         "a currency without a rate.", _S, low=0),
-    _crm("subscription.seats", FactType.INTEGER, "Seats of the active terms together; terms without a number of seats are "
-         "left out.", _S, unit="seats", low=0),
+    _crm("subscription.arr", FactType.MONEY, "ARR of the active terms together; unknown where one of them has no ARR "
+         "or a currency without a rate.", _S, low=0),
+    _crm("subscription.seats", FactType.INTEGER, "Seats of the active terms together; terms without a number of seats "
+         "are left out.", _S, unit="seats", low=0),
     _crm("subscription.plan", FactType.TEXT, "Plan of the active term with the highest ARR.", _S),
     _crm("subscription.days_since_start", _D, "Days since the first term of all began.", _S),
 )

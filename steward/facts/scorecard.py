@@ -67,8 +67,8 @@ def load_scorecard(path: Path | None, facts: Mapping[str, FactSpec]) -> Scorecar
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f'the scorecard "{path}" cannot be read: {reason}. Correct `scorecard` in steward.yaml') from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f'the scorecard "{path}" cannot be read: {why}. Correct it in steward.yaml') from None
     return parse_scorecard(text, str(path), facts)
 
 
@@ -99,7 +99,7 @@ class _Reader:
         if len(text.encode("utf-8", "replace")) > MOST_BYTES:
             raise ConfigError(f"{self.file}: larger than {MOST_BYTES // 1024} kB. Write fewer measures")
         try:
-            node: Node | None = YAML(typ="rt", pure=True).compose(text)  # type: ignore[no-untyped-call]  # ruamel
+            node: Node | None = YAML(typ="rt", pure=True).compose(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark
             place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
@@ -126,8 +126,8 @@ class _Reader:
         if listed is not None and listed.id == "sequence" and not found:
             self.fault(listed, "a scorecard needs one measure at least")
         least = self.between(top.get("least_coverage"), 0, 100, 40.0, "%") / 100
-        yellow = self.between(bands.get("yellow"), 0, 100, Scorecard.__dataclass_fields__["yellow"].default)
-        green = self.between(bands.get("green"), 0, 100, max(yellow, Scorecard.__dataclass_fields__["green"].default))
+        yellow = self.between(bands.get("yellow"), 0, 100, 60.0)
+        green = self.between(bands.get("green"), 0, 100, max(yellow, 70.0))
         if green < yellow:
             self.fault(bands.get("green"), f"green begins at {green:g}, below yellow at {yellow:g}. Swap them")
         for number, measure in enumerate(measures):
@@ -197,7 +197,8 @@ class _Reader:
         number, unit = float(found[1]) * _SCALE[found[2]], found[3] or ""
         wanted = {FactType.RATIO: "%", FactType.MONEY: spec.unit}.get(spec.type, "")
         if wanted and unit != wanted:
-            self.fault(node, f'{spec.name} is in {wanted}. Did you mean "{found[1]}{found[2]}{" " * (wanted != "%")}{wanted}"?')
+            meant = f"{found[1]}{found[2]}{'' if wanted == '%' else ' '}{wanted}"
+            self.fault(node, f'{spec.name} is in {wanted}. Did you mean "{meant}"?')
         if not wanted and unit not in ("", spec.unit, *(("d", "day") if spec.type is FactType.DAYS else ())):
             self.fault(node, f'{spec.name} is in {spec.unit or "plain numbers"}, not in "{unit}"')
         return number / 100 if unit == "%" else number

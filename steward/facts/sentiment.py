@@ -20,7 +20,8 @@ SPECS = (
     _survey("nps.average_365d", FactType.NUMBER, "Average answer of the last 365 days.", _S, unit="points", low=0,
             high=10),
     _survey("nps.answers_365d", FactType.INTEGER, "Answers in the last 365 days.", _S, unit="answers", low=0),
-    _survey("nps.detractors_90d", FactType.INTEGER, "Answers of 0 to 6 in the last 90 days.", _S, unit="answers", low=0),
+    _survey("nps.detractors_90d", FactType.INTEGER, "Answers of 0 to 6 in the last 90 days.", _S, unit="answers",
+            low=0),
 )
 WITHOUT_RECORDS = {"nps.answers_365d": 0, "nps.detractors_90d": 0}
 

@@ -48,14 +48,15 @@ def _of_metric(metric: str) -> tuple[FactSpec, ...]:
 
     return (
         *(line(f"sum_{days}d", _N, f"{metric} over the last {days} days together.", metric) for days in WINDOWS),
-        *(line(f"avg_{days}d", _N, f"{metric}, average of the days that the feed brought within the last {days}.", metric)
+        *(line(f"avg_{days}d", _N, f"{metric}, average of the days that the feed brought within the last {days}.",
+          metric)
           for days in WINDOWS),
         *(line(f"change_{days}d", FactType.RATIO, f"Average of the last {days} days against the {days} days before; "
                "unknown where those were zero or the account's history is shorter.", low=-1) for days in WINDOWS),
-        line("slope_90d", _N, f"{metric} gained or lost per day: the least-squares line through the last 90 days; needs "
-             f"{LEAST_SLOPE_DAYS} days of history.", f"{metric} per day"),
-        line("days_since_last", FactType.DAYS, f"Days from the last day with any {metric} to the feed's last whole day; "
-             "unknown where there was none in 180 days."),
+        line("slope_90d", _N, f"{metric} gained or lost per day: the least-squares line through the last 90 days; "
+             f"needs {LEAST_SLOPE_DAYS} days of history.", f"{metric} per day"),
+        line("days_since_last", FactType.DAYS, f"Days from the last day with any {metric} to the feed's last whole "
+             "day; unknown where there was none in 180 days."),
     )
 
 
@@ -79,15 +80,16 @@ def facts(usage: pl.DataFrame, metrics: Sequence[str], days: Sequence[date], now
     present = [metric for metric in metrics if metric in usage.columns]
     if last is None or not present:
         return pl.DataFrame(schema={"account_id": pl.String, "as_of.usage": INSTANT})
-    calendar = calendar_of([(last - day).days for day in days], WINDOWS, HISTORY_DAYS)
+    calendar = calendar_of([(last - day).days for day in days], HISTORY_DAYS)
+    known = {window: calendar.knows(0, window) for window in WINDOWS}
     totals = _totals(_buckets(usage, present, last), present).with_columns(
         pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
-    ).join(first_days(calendar, WINDOWS, HISTORY_DAYS), on="first", how="left")
+    ).join(first_days(calendar, WINDOWS), on="first", how="left")
     used = [pl.col(f"sum28:{metric}") > 0 for metric in present if metric not in NOT_FEATURES]
     return totals.select(
         "account_id",
-        *(fact for metric in present for fact in _facts_of(metric, calendar.known)),
-        (pl.when(calendar.known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
+        *(fact for metric in present for fact in _facts_of(metric, known)),
+        (pl.when(known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
         .alias("usage.features_used_28d"),
         (pl.col("first") + 1).alias("usage.history_days"),
         pl.lit(end_of(last), INSTANT).alias("as_of.usage"),
@@ -147,7 +149,7 @@ def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
     for days in WINDOWS:
         total, before = pl.col(f"sum{days}:{metric}"), pl.col(f"before{days}:{metric}")
         average, average_before = total / pl.col(f"days{days}"), before / pl.col(f"before{days}")
-        comparable = named & pl.col(f"long_enough{days}") & (before > 0)
+        comparable = named & pl.col(f"comparable{days}") & (before > 0)
         found += [
             pl.when(named & known[days]).then(total).alias(f"{name}sum_{days}d"),
             pl.when(named & known[days]).then(average).alias(f"{name}avg_{days}d"),
