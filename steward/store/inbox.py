@@ -126,13 +126,13 @@ def list_(tx: Connection, state: str | None = None, limit: int = 1000) -> list[D
 
 def counts(tx: Connection) -> dict[str, int]:
     """How many calls are in each state."""
-    return dict(tx.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state)).tuples().all())
+    return dict(tx.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state)).all())
 
 
 def _insert(tx: Connection, values: Mapping[str, Any]) -> bool:
     dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(inbox).values(values).on_conflict_do_nothing()
-    return tx.execute(statement).rowcount == 1
+    statement = dialect.insert(inbox).values(values).on_conflict_do_nothing().returning(inbox.c.delivery_id)
+    return tx.scalar(statement) is not None    # psycopg's row count says -1 here
 
 
 def _change(tx: Connection, delivery: Delivery, values: Mapping[str, Any]) -> bool:

@@ -260,7 +260,7 @@ def next_due(tx: Connection) -> datetime | None:
 
 def conservation(tx: Connection) -> Conservation:
     """Every row in exactly one state, and a receipt for each that is delivered and for no other."""
-    states = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).tuples().all()
+    states = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).all()
     proven = select(receipt.c.key)
     bare = select(outbox.c.key).where(outbox.c.state == "delivered", outbox.c.key.not_in(proven))
     delivered = select(outbox.c.key).where(outbox.c.state == "delivered")

@@ -1,0 +1,96 @@
+"""Calls that vendors made to us."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from steward.store import inbox
+
+NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_a_call_that_is_made_again_is_stored_once(database: Any) -> None:
+    """Vendors send again whenever they did not hear us; one event has one effect."""
+    with database.write() as tx:
+        assert inbox.put(tx, "hubspot", "e1", b'{"a": 1}', NOW) == "new"
+        assert inbox.put(tx, "hubspot", "e1", b'{"a": 1}', after(60)) == "duplicate"
+        assert inbox.put(tx, "slack", "e1", b'{"a": 1}', NOW) == "new"
+
+        assert inbox.counts(tx) == {"pending": 2}
+
+
+def test_the_same_id_with_another_body_is_kept_for_a_person(database: Any) -> None:
+    """Dropping it would lose an event; acting on it might act twice."""
+    with database.write() as tx:
+        inbox.put(tx, "hubspot", "e1", b'{"a": 1}', NOW)
+        assert inbox.put(tx, "hubspot", "e1", b'{"a": 2}', after(1)) == "conflict"
+        assert inbox.put(tx, "hubspot", "e1", b'{"a": 2}', after(2)) == "conflict"
+
+        assert inbox.counts(tx) == {"pending": 1, "conflict": 1}
+        [conflict] = inbox.list_(tx, "conflict")
+        assert conflict.body == b'{"a": 2}'
+        assert conflict.trouble
+        assert "another body" in conflict.trouble
+        assert [each.delivery_id for each in inbox.claim(tx, NOW, 10, 30)] == ["e1"]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b"nul \x00 in text", "é🚀".encode(), b"base64:AAAA", b"\xed\xa0\x80"])
+def test_any_bytes_come_back_as_they_were(database: Any, body: bytes) -> None:
+    """Signatures and parsers work on the raw bytes."""
+    with database.write() as tx:
+        inbox.put(tx, "usage", "e" * 400, body, NOW)
+
+        [delivery] = inbox.claim(tx, NOW, 10, 30)
+        assert delivery.body == body
+        assert inbox.put(tx, "usage", "e" * 400, body, NOW) == "duplicate"
+
+
+def test_a_call_is_worked_off_by_one_worker(database: Any) -> None:
+    """The epoch decides whose work is committed."""
+    with database.write() as tx:
+        inbox.put(tx, "hubspot", "e1", b"{}", NOW)
+        [first] = inbox.claim(tx, NOW, 10, 30)
+        assert inbox.claim(tx, after(29), 10, 30) == []
+        [second] = inbox.claim(tx, after(30), 10, 30)
+
+        assert not inbox.done(tx, first)
+        assert inbox.done(tx, second)
+        assert inbox.counts(tx) == {"done": 1}
+        assert inbox.claim(tx, after(300), 10, 30) == []
+
+
+def test_a_call_that_kills_its_worker_is_parked_after_three_times(database: Any) -> None:
+    """One poisonous event must not stop every event behind it, and must stay to be looked at."""
+    with database.write() as tx:
+        inbox.put(tx, "hubspot", "poison", b"{}", NOW)
+        for number in range(3):
+            [claimed] = inbox.claim(tx, after(60 * number), 10, 30)
+            assert claimed.attempts == number + 1
+        assert inbox.claim(tx, after(300), 10, 30) == []
+
+        assert inbox.counts(tx) == {"parked": 1}
+        assert "died 3 times" in str(inbox.list_(tx, "parked")[0].trouble)
+        assert inbox.retry(tx, "hubspot", "poison")
+        assert not inbox.retry(tx, "hubspot", "poison")
+        assert len(inbox.claim(tx, after(300), 10, 30)) == 1
+
+
+def test_a_call_in_trouble_waits_and_is_tried_again(database: Any) -> None:
+    """A parser that needs a record which comes a second later gets its second chance."""
+    with database.write() as tx:
+        inbox.put(tx, "hubspot", "e1", b"{}", NOW)
+        [claimed] = inbox.claim(tx, NOW, 10, 30)
+        assert inbox.again(tx, claimed, NOW, 5, "not yet")
+        assert inbox.claim(tx, after(4), 10, 30) == []
+
+        [claimed] = inbox.claim(tx, after(5), 10, 30)
+        assert claimed.trouble == "not yet"
+        assert inbox.park(tx, claimed, "never")
+        assert inbox.list_(tx, "parked")[0].trouble == "never"
