@@ -1,1 +1,8 @@
-"""Facts become decisions: the playbook language, pure."""
+"""Facts to decisions, pure: no I/O, no clock, no randomness.
+
+    document   text -> nodes with positions            language   what a playbook consists of
+    literals   "50k USD" -> a value                     load       nodes -> Playbook, with findings
+    condition  "health.score < 60" -> expression        check      what can never work
+    expression the tree, and three evaluators that agree: batch (Polars), closures (one account), walk (records why)
+    lifecycle  one account's way through one playbook   cases, plan, explain   what people ask of it
+"""

@@ -1,0 +1,121 @@
+"""The recording walk: looks at every leaf of a condition, never stops early, and says what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any as Anything
+
+from steward.engine.expression import (
+    OPPOSITE,
+    All,
+    Any,
+    Expression,
+    Leaf,
+    Not,
+    holds,
+    kleene_all,
+    kleene_any,
+    leaves,
+    verdict_of,
+)
+from steward.engine.freshness import why_unknown
+from steward.engine.literals import show
+from steward.model.enrollments import Clause, Verdict
+from steward.model.facts import FactSpec, FactType
+from steward.model.missing import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The verdict of a condition, one clause for each leaf from left to right, and those that decide alone.
+
+    `deciding` are positions in `clauses`: turning any one of them round turns the whole verdict round.
+    """
+
+    verdict: Verdict
+    clauses: tuple[Clause, ...]
+    deciding: tuple[int, ...]
+    distances: tuple[float, ...]            # of each clause, how near it is to turning round
+
+    def nearest(self) -> Clause | None:
+        """The deciding clause that lies nearest to its literal; None where no single one decides."""
+        candidates = [at for at in self.deciding if self.clauses[at].nearest]
+        found = min(candidates, key=lambda at: self.distances[at], default=None)
+        return None if found is None else self.clauses[found]
+
+
+def walk(expression: Expression, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime) -> Walked:
+    """`row` holds the facts as they are in the snapshot, stale or not, with their `as_of.<group>`."""
+    asked = list(leaves(expression))
+    found = [_clause(leaf, row, catalog, now) for leaf in asked]
+    answers = [{Verdict.TRUE: True, Verdict.FALSE: False}.get(clause.verdict) for clause in found]
+    whole = _fold(expression, answers)
+    deciding = []
+    for at, answer in enumerate(answers):
+        if answer is not None and whole is not None:
+            turned = [*answers[:at], not answer, *answers[at + 1:]]
+            if _fold(expression, turned) is (not whole):
+                deciding.append(at)
+    distances = tuple(_distance(leaf, row.get(leaf.fact)) for leaf in asked)
+    return Walked(verdict_of(whole), tuple(found), tuple(deciding), distances)
+
+
+def _fold(expression: Expression, answers: list[bool | None]) -> bool | None:
+    """The verdict of the tree from those of its leaves, taken in their order."""
+    following = iter(answers)
+
+    def fold(node: Expression) -> bool | None:
+        match node:
+            case Leaf():
+                return next(following)
+            case Not(child):
+                value = fold(child)
+                return None if value is None else not value
+            case All(children):
+                return kleene_all([fold(child) for child in children])
+            case Any(children):
+                return kleene_any([fold(child) for child in children])
+
+    return fold(expression)
+
+
+def _clause(leaf: Leaf, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime) -> Clause:
+    spec = catalog[leaf.fact]
+    value, why = row.get(leaf.fact), why_unknown(row, spec, now)
+    answer = holds(leaf, None if why else value)
+    observed = MISSING if value is None or value != value else value  # noqa: PLR0124  # NaN is not known
+    return Clause(
+        path=leaf.path, text=leaf.text, verdict=verdict_of(answer), observed=observed,
+        as_of=row.get(f"as_of.{spec.group}"), source=spec.group, why=why,
+        depth=leaf.path.count("any[") + leaf.path.count(".not"),
+        nearest="" if why else _nearest(leaf, value, spec, answer))
+
+
+def _nearest(leaf: Leaf, value: Anything, spec: FactSpec, answer: bool | None) -> str:
+    """The change that would turn the leaf round: ">= 60 (+2)"."""
+    op = OPPOSITE[leaf.op] if answer else leaf.op
+    if op in ("is known", "is unknown"):
+        return op
+    wanted = f"{op} {leaf.literal}"
+    if len(leaf.values) != 1 or op == "!=":
+        return wanted
+    return wanted + _by(leaf.values[0], value, spec)
+
+
+def _by(literal: Anything, value: Anything, spec: FactSpec) -> str:
+    if isinstance(literal, date) and isinstance(value, date):
+        return f" ({(literal - value).days:+d} days)"
+    if isinstance(literal, (int, float)) and isinstance(value, (int, float)) and spec.type is not FactType.BOOLEAN:
+        delta = literal - value
+        return f" ({'+' if delta >= 0 else ''}{show(delta, spec)})"
+    return ""
+
+
+def _distance(leaf: Leaf, value: Anything) -> float:
+    """How far the value is from the literal, as a share of the larger; far where that means nothing."""
+    literal = leaf.values[0] if len(leaf.values) == 1 else None
+    if isinstance(value, bool) or not isinstance(literal, (int, float)) or not isinstance(value, (int, float)):
+        return 1e9
+    return abs(literal - value) / max(abs(literal), abs(value), 1e-9)
