@@ -15,3 +15,22 @@ def plain(text: str) -> str:
 
 def _harmful(each: str) -> bool:
     return each in _DIRECTIONS or unicodedata.category(each) in ("Cc", "Cs")
+
+
+def for_mrkdwn(text: str) -> str:
+    """`text` for Slack's mrkdwn: no mention and no link can start in it, though `*` may still make it bold.
+
+    Source: docs.slack.dev "Formatting message text": `&`, `<` and `>` are the only characters that Slack decodes.
+    Where formatting must not happen either, use `plain_text`.
+    """
+    return plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def for_cell(text: str) -> str:
+    """`text` for a cell of a CSV or XLSX file: no spreadsheet program takes it for a formula.
+
+    Source: OWASP "CSV Injection": a leading `=`, `+`, `-`, `@`, tab or carriage return starts one; a quote in front
+    makes it text. Programs skip blanks before the mark, so those are looked through.
+    """
+    shown = plain(text)
+    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "|", "%")) or shown[:1] in "\t\n" else shown

@@ -145,7 +145,7 @@ def _check_record(stream: str, record: Record) -> None:
     assert record.modified_at is None or record.modified_at.utcoffset() is not None, f"{about}: modified_at has no zone"
     for name, value in record.values.items():
         assert _allowed(record.noun, name), f'{about}: "{name}" is no field of a {record.noun}, nor custom.<name>'
-        assert value is not None and value != "", f'{about}: "{name}" is empty; leave out what is not known'  # noqa: PT018
+        assert value is not None and value != "", f'{about}: "{name}" is empty; leave out what is not known'
         assert value == value, f'{about}: "{name}" is not a number'  # noqa: PLR0124  NaN alone differs from itself
         if name in FIELDS[record.noun]:
             kind = FIELDS[record.noun][name]
