@@ -96,7 +96,7 @@ class Database:
     @contextmanager
     def _begin(self, mode: str) -> Iterator[Connection]:
         with self._engine.connect() as connection:
-            connection = connection.execution_options(steward_mode=mode)
+            connection.execution_options(steward_mode=mode)
             with connection.begin():
                 yield connection
 

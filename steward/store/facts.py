@@ -1,0 +1,129 @@
+"""Fact snapshots: what we knew about every account at one instant, kept for ever; and the accounts newer than it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+import polars as pl
+from sqlalchemy import Connection, select, text
+
+from steward.store import lake as lakes
+from steward.store.database import Database
+from steward.store.instants import from_text, to_text
+from steward.store.lake import PendingSegment, Segment
+from steward.store.schema import hot_account
+
+_PART = "base"                                 # step 2 adds deltas
+_PUT = text("""
+    INSERT INTO hot_account (account_id, known_at, body) VALUES (:account_id, :known_at, :body)
+    ON CONFLICT (account_id) DO UPDATE SET known_at = excluded.known_at, body = excluded.body
+    WHERE excluded.known_at >= hot_account.known_at
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`frame`: `account_id`, one column per fact, `as_of.<group>`; null is Missing. `known_at`: of the newest row."""
+
+    frame: pl.DataFrame
+    known_at: datetime
+
+
+def save_snapshot(db: Database, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
+    """Keep `frame` as what is known of all accounts; hot rows that are not newer go with it."""
+    pending = write_snapshot(db, frame, known_at)
+    with db.write() as tx:
+        show_snapshot(tx, pending)
+    return pending
+
+
+def write_snapshot(db: Database, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
+    """Only the file, outside any transaction; `show_snapshot` makes it visible within one."""
+    if frame["account_id"].has_nulls() or not frame["account_id"].is_unique().all():
+        raise ValueError("a snapshot has one row for each account")
+    coded = pl.col(pl.String).exclude("account_id").cast(pl.Categorical)
+    return db.lake.write("facts", _PART, frame.with_columns(coded).sort("account_id"), known_at)
+
+
+def show_snapshot(tx: Connection, pending: PendingSegment) -> None:
+    """Make the file visible when `tx` commits."""
+    lakes.of(tx).show(tx, [pending])
+    tx.execute(hot_account.delete().where(hot_account.c.known_at <= to_text(pending.known_at)))
+
+
+def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:
+    """Keep some accounts' rows until the next snapshot; columns as a snapshot has them."""
+    rows = [{
+        "account_id": row["account_id"], "known_at": to_text(known_at),
+        "body": orjson.dumps({name: _tagged(value) for name, value in row.items()}).decode(),
+    } for row in frame.to_dicts()]
+    if rows:
+        tx.execute(_PUT, sorted(rows, key=lambda row: row["account_id"]))
+
+
+def latest(tx: Connection, account_ids: Sequence[str] | None = None) -> Snapshot | None:
+    """What is known now, of all accounts or some: the last snapshot, with the hot rows in it. None: nothing yet."""
+    segments = lakes.of(tx).visible(tx, "facts", _PART)
+    base = _frame(tx, segments[-1], account_ids) if segments else None
+    hot, newest = _hot(tx, account_ids, None if base is None else base.schema)
+    if base is None or not segments:
+        return Snapshot(hot, newest) if newest else None
+    if newest is None:
+        return Snapshot(base, segments[-1].known_at)
+    whole = pl.concat([base.join(hot, on="account_id", how="anti"), hot], how="diagonal_relaxed").sort("account_id")
+    return Snapshot(whole, max(newest, segments[-1].known_at))
+
+
+def known_at(tx: Connection, instant: datetime) -> Snapshot | None:
+    """What was known at `instant`: the last snapshot that was not later; None when there was none."""
+    earlier = [segment for segment in lakes.of(tx).visible(tx, "facts", _PART) if segment.known_at <= instant]
+    return Snapshot(_frame(tx, earlier[-1], None), earlier[-1].known_at) if earlier else None
+
+
+def history(tx: Connection) -> list[datetime]:
+    """When each snapshot was taken, oldest first."""
+    return [segment.known_at for segment in lakes.of(tx).visible(tx, "facts", _PART)]
+
+
+def _frame(tx: Connection, segment: Segment, account_ids: Sequence[str] | None) -> pl.DataFrame:
+    where = None if account_ids is None else pl.col("account_id").is_in(sorted(set(account_ids)))
+    return lakes.of(tx).read(segment, where)
+
+
+def _hot(
+    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType] | None
+) -> tuple[pl.DataFrame, datetime | None]:
+    wanted = None if account_ids is None else set(account_ids)
+    found = [row for row in tx.execute(select(hot_account)) if wanted is None or row.account_id in wanted]
+    rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: _column(name, [row.get(name) for row in rows], (schema or {}).get(name)) for name in names}
+    newest = from_text(max((row.known_at for row in found), default=None))
+    return pl.DataFrame(columns), newest
+
+
+def _column(name: str, values: list[Any], dtype: pl.DataType | None) -> pl.Series:
+    if dtype is not None and dtype != pl.Null:
+        return pl.Series(name, values, dtype=dtype, strict=False)
+    if any(isinstance(value, str) for value in values) and name != "account_id":
+        return pl.Series(name, values, dtype=pl.Categorical, strict=False)
+    if any(isinstance(value, datetime) for value in values):
+        return pl.Series(name, values, dtype=pl.Datetime("us", "UTC"))
+    return pl.Series(name, values, strict=False)
+
+
+def _tagged(value: Any) -> Any:
+    """JSON knows neither days nor instants."""
+    if isinstance(value, datetime):
+        return {"at": to_text(value)}
+    return {"on": value.isoformat()} if isinstance(value, date) else value
+
+
+def _untagged(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return from_text(value["at"]).astimezone(UTC) if "at" in value else date.fromisoformat(value["on"])

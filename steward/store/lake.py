@@ -1,0 +1,185 @@
+"""The lake: columnar files that nothing changes, each visible only through its row in the database.
+
+A file is written aside, synced to the disk and renamed; then the transaction it belongs to inserts its row. A file
+without a row does not exist: `sweep` removes it later, and also files whose row was retired long enough ago.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from sqlalchemy import Connection, func, select, update
+
+from steward.model.errors import ConfigError
+from steward.store.instants import from_text, to_text
+from steward.store.schema import segment as table
+
+_ROWS_IN_GROUP = 65_536                        # few enough that one account is found without reading all
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSegment:
+    """A file that is on the disk whole, and not visible yet."""
+
+    id: str
+    kind: str                                  # usage | facts
+    path: str                                  # relative to the lake
+    part: str
+    known_at: datetime
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A visible file."""
+
+    id: str
+    kind: str
+    path: str
+    part: str
+    known_at: datetime
+    rows: int
+    bytes: int
+
+
+class Lake:
+    """The files under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, kind: str, part: str, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
+        """Put `frame` into a file. Its name follows from what is in it, so writing it twice makes one."""
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=_ROWS_IN_GROUP)
+        content = buffer.getbuffer()
+        name = hashlib.sha256(f"{kind}\n{part}\n{to_text(known_at)}\n".encode() + content).hexdigest()[:40]
+        path = f"{kind}/{_as_folder(part)}/{name}.parquet"
+        _write_durably(self.root / path, content)
+        return PendingSegment(name, kind, path, part, known_at, frame.height, len(content))
+
+    def write_usage(self, connection: str, usage: pl.DataFrame, known_at: datetime) -> list[PendingSegment]:
+        """The frame of a page (`account_external_id`, `day`, metrics), one file for each month in it.
+
+        Of rows with the same account and day the last one counts.
+        """
+        from steward.store.usage import split_by_month
+
+        return [self.write("usage", f"{connection}/{month}", frame, known_at)
+                for month, frame in split_by_month(usage)]
+
+    def show(self, tx: Connection, segments: Iterable[PendingSegment]) -> None:
+        """Make them visible when `tx` commits. Showing one again changes nothing.
+
+        Of two segments of one part the one that is shown later counts as known later, whatever the clock said.
+        """
+        for pending in segments:
+            if tx.scalar(select(table.c.id).where(table.c.id == pending.id)):
+                continue
+            newest = from_text(tx.scalar(select(func.max(table.c.known_at)).where(
+                table.c.kind == pending.kind, table.c.part == pending.part)))
+            known_at = pending.known_at
+            if newest is not None and known_at <= newest:
+                known_at = newest + timedelta(microseconds=1)
+            _insert(tx, pending, known_at)
+
+    def swap(self, tx: Connection, old: Iterable[Segment], new: PendingSegment, now: datetime) -> None:
+        """Show `new` in the place of `old` when `tx` commits; who reads the old ones now may finish."""
+        for segment in old:
+            tx.execute(update(table).where(table.c.id == segment.id).values(retired_at=to_text(now)))
+        _insert(tx, new, new.known_at)
+
+    def visible(self, tx: Connection, kind: str, part: str | None = None) -> list[Segment]:
+        """Every visible segment of `kind` (and `part`), what was known earliest first."""
+        found = select(table).where(table.c.kind == kind, table.c.retired_at.is_(None))
+        if part is not None:
+            found = found.where(table.c.part == part)
+        return sorted((
+            Segment(row.id, row.kind, row.path, row.part, from_text(row.known_at), row.rows, row.bytes)
+            for row in tx.execute(found)
+        ), key=lambda segment: (segment.known_at, segment.id))
+
+    def read(self, segment: Segment, where: pl.Expr | None = None) -> pl.DataFrame:
+        """Its rows, or those `where` is true.
+
+        Raises:
+            ConfigError: the file is gone or damaged; it must come back from a backup.
+        """
+        path = self.root / segment.path
+        size = path.stat().st_size if path.is_file() else -1
+        if size != segment.bytes:
+            what = "is missing" if size < 0 else f"has {size} bytes and should have {segment.bytes}"
+            raise ConfigError(f'the file "{path}" {what}. Bring the data directory back from a backup')
+        if where is None:
+            return pl.read_parquet(path)
+        return pl.scan_parquet(path).filter(where).collect()
+
+    def scan_usage(self, tx: Connection, since: date, account_ids: Iterable[str] | None = None) -> pl.DataFrame:
+        """See `steward.store.usage.scan_usage`."""
+        from steward.store.usage import scan_usage
+
+        return scan_usage(tx, since, account_ids)
+
+    def sweep(self, tx: Connection, now: datetime, older_than: timedelta = timedelta(hours=24)) -> int:
+        """Delete files that nobody can see and have not seen for `older_than`; the number of files."""
+        limit = now - older_than
+        gone = tx.execute(select(table.c.id, table.c.path).where(table.c.retired_at < to_text(limit))).all()
+        for row in gone:
+            (self.root / row.path).unlink(missing_ok=True)
+            tx.execute(table.delete().where(table.c.id == row.id))
+        known = set(tx.scalars(select(table.c.path)))
+        strays = [path for path in self._files()
+                  if path.relative_to(self.root).as_posix() not in known
+                  and path.stat().st_mtime < limit.timestamp()]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        return len(gone) + len(strays)
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in sorted(self.root.rglob("*")) if path.is_file())
+
+
+def of(tx: Connection) -> Lake:
+    """The lake that belongs to the database of `tx`."""
+    folder: Path = tx.get_execution_options()["steward_data_dir"]
+    return Lake(folder / "lake")
+
+
+def _insert(tx: Connection, pending: PendingSegment, known_at: datetime) -> None:
+    tx.execute(table.insert().values(
+        id=pending.id, kind=pending.kind, path=pending.path, part=pending.part, known_at=to_text(known_at),
+        rows=pending.rows, bytes=pending.bytes,
+    ))
+
+
+def _as_folder(part: str) -> str:
+    """A part as a path below the lake, whatever a connection is called."""
+    return "/".join(
+        "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in piece) or "_"
+        for piece in part.split("/")
+    )
+
+
+def _write_durably(path: Path, content: memoryview) -> None:
+    """Aside, synced, renamed, and the folder synced: after this a power cut leaves the whole file."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,140 @@
+"""Usage history in the lake: one part per connection and month, and a day that is sent again replaces that day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import polars as pl
+from sqlalchemy import Connection, select
+
+from steward.store import lake as lakes
+from steward.store.database import alone
+from steward.store.schema import identity
+
+if TYPE_CHECKING:
+    from steward.store.database import Database
+    from steward.store.lake import Lake, Segment
+
+_KEYS = ("account_external_id", "day")
+_FEW = 200
+_MANY = 12                                     # segments of one part, before they become one
+
+
+def split_by_month(usage: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """("2026-03", rows of that month) in order; metrics as floats, the last of equal account and day.
+
+    Raises:
+        ValueError: a column is missing or no number; the connector's code is wrong.
+    """
+    schema = usage.schema
+    if schema.get("account_external_id") != pl.String or schema.get("day") != pl.Date:
+        raise ValueError('a usage frame needs "account_external_id" (text) and "day" (date)')
+    metrics = [name for name in schema if name not in _KEYS]
+    for name in metrics:
+        if not (schema[name].is_numeric() or schema[name] == pl.Null):
+            raise ValueError(f'the usage metric "{name}" is no number but {schema[name]}')
+    rows = (usage.drop_nulls(list(_KEYS)).with_columns(pl.col(metrics).cast(pl.Float64))
+            .unique(_KEYS, keep="last", maintain_order=True)
+            .select(*_KEYS, *metrics).sort(_KEYS)
+            .with_columns(month=pl.col("day").dt.strftime("%Y-%m")))
+    for frame in rows.partition_by("month", maintain_order=False):
+        yield frame["month"][0], frame.drop("month")
+
+
+def scan_usage(tx: Connection, since: date, account_ids: Iterable[str] | None = None) -> pl.DataFrame:
+    """`account_id, day` and one column per metric, for every day from `since` on; one row per account and day.
+
+    What several external ids of one account report is added up. Ids that belong to no account are left out
+    (`unknown_ids` names them). Memory: the result, and one month of one connection beside it.
+    """
+    lake = lakes.of(tx)
+    who = _who(tx, account_ids)
+    parts = [part for part in _parts(lake.visible(tx, "usage")) if part[0].part.rsplit("/", 1)[1] >= f"{since:%Y-%m}"]
+    frames = [_part(lake, part, who, since) for part in parts]
+    if not frames:
+        return pl.DataFrame(schema={"account_id": pl.String, "day": pl.Date})
+    whole = pl.concat(frames, how="diagonal_relaxed")
+    return whole if _one_feed(parts) else _added_up(whole)
+
+
+def unknown_ids(tx: Connection) -> dict[str, int]:
+    """By connection, how many external ids report usage and belong to no account."""
+    lake = lakes.of(tx)
+    who = _who(tx, None)
+    found: dict[str, set[str]] = {}
+    for part in _parts(lake.visible(tx, "usage")):
+        connection = part[0].part.rsplit("/", 1)[0]
+        ids = _newest(lake, part).select("account_external_id").unique()
+        known = who.filter(pl.col("connection") == connection)
+        strangers = ids.join(known, left_on="account_external_id", right_on="external_id", how="anti")
+        found.setdefault(connection, set()).update(strangers["account_external_id"])
+    return {connection: len(ids) for connection, ids in sorted(found.items()) if ids}
+
+
+def compact(db: Database, now: datetime, more_than: int = _MANY) -> int:
+    """Make one segment of each part that has more than `more_than`; the number of segments retired."""
+    with db.read() as tx:
+        parts = [part for part in _parts(db.lake.visible(tx, "usage")) if len(part) > more_than]
+    retired = 0
+    for part in parts:
+        frame = _newest(db.lake, part).sort(_KEYS)
+        whole = db.lake.write("usage", part[0].part, frame, part[-1].known_at)
+        with db.write() as tx:
+            alone(tx, "compact")
+            still = {segment.id for segment in db.lake.visible(tx, "usage", part[0].part)}
+            if not still >= {segment.id for segment in part}:
+                continue                       # another process was faster
+            db.lake.swap(tx, part, whole, now)
+        retired += len(part)
+    return retired
+
+
+def _parts(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Segments by part, sorted by part; within one, what was known earliest first."""
+    ordered = sorted(segments, key=lambda segment: (segment.part, segment.known_at, segment.id))
+    return [list(group) for _, group in groupby(ordered, key=lambda segment: segment.part)]
+
+
+def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -> pl.DataFrame:
+    """The rows of a part that count; `where` looks at a whole row's key only, so it may come before that."""
+    frames = [lake.read(segment, where) for segment in part]
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames, how="diagonal_relaxed").unique(_KEYS, keep="last", maintain_order=False)
+
+
+def _part(lake: Lake, part: Sequence[Segment], who: pl.DataFrame, since: date) -> pl.DataFrame:
+    connection = part[0].part.rsplit("/", 1)[0]
+    ours = who.filter(pl.col("connection") == connection).select("external_id", "account_id")
+    wanted = pl.col("day") >= since
+    if ours.height <= _FEW:                    # few are found by the files' own statistics
+        wanted &= pl.col("account_external_id").is_in(ours["external_id"].to_list())
+    rows = _newest(lake, part, wanted).join(
+        ours, left_on="account_external_id", right_on="external_id", how="inner"
+    ).select("account_id", "day", pl.exclude("account_id", "day", "account_external_id"))
+    return rows if ours["account_id"].is_unique().all() else _added_up(rows)
+
+
+def _added_up(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per account and day; what nobody reported stays null."""
+    if not rows.select(pl.struct("account_id", "day").is_duplicated().any()).item():
+        return rows
+    metric = pl.exclude("account_id", "day")
+    return rows.group_by("account_id", "day").agg(pl.when(metric.is_not_null().any()).then(metric.sum()))
+
+
+def _one_feed(parts: Sequence[Sequence[Segment]]) -> bool:
+    return len({part[0].part.rsplit("/", 1)[0] for part in parts}) == 1
+
+
+def _who(tx: Connection, account_ids: Iterable[str] | None) -> pl.DataFrame:
+    rows = tx.execute(select(identity.c.connection, identity.c.external_id, identity.c.account_id)).fetchall()
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
+    who = pl.DataFrame({
+        name: pl.Series(column, dtype=pl.String)
+        for name, column in zip(("connection", "external_id", "account_id"), columns, strict=True)
+    })
+    return who if account_ids is None else who.filter(pl.col("account_id").is_in(sorted(set(account_ids))))
