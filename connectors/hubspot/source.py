@@ -1,0 +1,247 @@
+"""Pulls HubSpot's records: the first time by listing, then by searching what changed and listing what was archived.
+
+A search gives at most 10,000 results, orders by one property, and its index lags behind. So each page asks anew for
+what changed since the last instant that was read whole (no offset, which would skip rows when others change
+meanwhile); an instant with more rows than a page is drained by id; and the next pull starts `overlap_s` early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.hubspot.client import MOST_PER_SEARCH, Client, choose
+from connectors.hubspot.cursor import ARCHIVED, LOAD, SEARCH, Place, read
+from connectors.hubspot.mapping import Reader, archived_at, person, stages
+from connectors.hubspot.settings import HubSpotSettings
+from connectors.hubspot.shapes import SHAPES
+from steward.contracts import Cursor, Page, Tools
+from steward.model.errors import Unavailable
+from steward.model.records import Record, Refusal
+
+Row = Mapping[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class HubSpotSource:
+    """Reads one portal."""
+
+    def __init__(self, client: Client, settings: HubSpotSettings, tools: Tools) -> None:
+        self._client, self._settings, self._tools = client, settings, tools
+
+    def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
+        """Every page of `stream` that changed since `after`; owners, which cannot be searched, come whole each time."""
+        place = read(after)
+        if not place.began:
+            place = replace(place, began=_milliseconds(self._tools.now()))
+        if stream == "persons":
+            return self._owners(place)
+        kind = object_of(stream, self._settings)
+        if not kind:
+            return iter((Page((), replace(place, began=0).cursor(), watermark=self._tools.now()),))
+        return _Pull(self._client, self._settings, stream, kind).pages(place)
+
+    def _owners(self, place: Place) -> Iterator[Page]:
+        while True:
+            archived = place.phase == ARCHIVED
+            rows, after = self._client.owners(place.after, archived=archived)
+            people = [each for each in map(person, rows) if each]
+            refusals = [Refusal("owner without an id", "id", "it cannot be kept")] * (len(people) < len(rows))
+            if after is None and archived:
+                yield Page(people, Place().cursor(), refusals, watermark=_instant(place.began))
+                return
+            place = replace(place, after=after, phase=place.phase if after else ARCHIVED)
+            yield Page(people, place.cursor(), refusals)
+
+
+class _Pull:
+    """One pull of one stream of objects."""
+
+    def __init__(self, client: Client, settings: HubSpotSettings, stream: str, kind: str) -> None:
+        self._client, self._settings, self._stream, self._kind = client, settings, stream, kind
+        self._shape = SHAPES[stream]
+        self._overlap = settings.overlap_s * 1000
+
+    def pages(self, place: Place) -> Iterator[Page]:
+        staged = self._kind in ("deals", "tickets")
+        self._reader = Reader(
+            self._settings, self._stream, self._kind, known=self._client.properties(self._kind),
+            stages=stages(self._settings, self._client.pipelines(self._kind)) if staged else None,
+        )
+        self._properties = self._reader.properties()
+        if place.phase == LOAD:
+            yield from self._load(place)
+            return
+        if place.phase == SEARCH:
+            for page, reached in self._search(place):
+                place = reached
+                yield page
+        yield from self._archived(place)
+
+    # ---- the first pull ----
+
+    def _load(self, place: Place) -> Iterator[Page]:
+        """Everything, by id; what changes meanwhile is found by the first search, which starts before this began."""
+        while True:
+            rows, after = self._client.rows(self._kind, place.after, self._properties, self._shape.to)
+            records, refusals = self._read(rows, {to: _linked_inline(rows, to) for to in self._shape.to})
+            place = replace(place, after=after, newest=max(place.newest, self._newest(rows)))
+            if after is None:
+                start = min(place.began, place.newest or place.began) - self._overlap
+                done = Place(SEARCH, start=start, at=start, mark=place.began)
+                yield Page(records, done.cursor(), refusals, watermark=_instant(place.began))
+                return
+            yield Page(records, place.cursor(), refusals)
+
+    # ---- the next pulls ----
+
+    def _search(self, place: Place) -> Iterator[tuple[Page, Place]]:
+        while True:
+            rows, more = self._client.search(self._kind, self._question(place))
+            newest = max(place.newest, self._newest(rows))
+            if place.drain is not None:
+                lowest, drained = place.drain, _highest_id(rows, place.drain)
+                if more and drained == lowest:
+                    raise self._stuck()
+                given = rows
+                after = replace(place, drain=drained) if more else replace(place, at=place.at + 1, drain=None)
+            elif more is None:
+                given, after = rows, replace(place, phase=ARCHIVED)
+            else:
+                given, after = self._before_the_last_instant(place, rows)
+            place = replace(after, newest=newest)
+            if given:
+                records, refusals = self._read(given, self._links(given))
+                yield Page(records, place.cursor(), refusals), place
+            if place.phase == ARCHIVED:
+                if not given:
+                    yield Page((), place.cursor()), place
+                return
+
+    def _question(self, place: Place) -> dict[str, Any]:
+        modified, since = self._shape.modified, str(place.at)
+        filters = [{"propertyName": modified, "operator": "GTE", "value": since}]
+        order = modified
+        if place.drain is not None:
+            filters = [
+                {"propertyName": modified, "operator": "EQ", "value": since},
+                {"propertyName": "hs_object_id", "operator": "GT", "value": str(place.drain)},
+            ]
+            order = "hs_object_id"
+        return {
+            "filterGroups": [{"filters": filters}],
+            "sorts": [{"propertyName": order, "direction": "ASCENDING"}],
+            "properties": self._properties, "limit": MOST_PER_SEARCH,
+        }
+
+    def _before_the_last_instant(self, place: Place, rows: Sequence[Row]) -> tuple[list[Row], Place]:
+        """The rows that are certainly whole: rows of the page's last instant may stand on the next page too."""
+        last = self._newest(rows)
+        if last < place.at:
+            raise self._stuck()
+        given = [row for row in rows if self._changed(row) != last]
+        if last == place.at or not any(self._changed(row) for row in given):
+            return [], replace(place, at=last, drain=0)
+        return given, replace(place, at=last)
+
+    def _archived(self, place: Place) -> Iterator[Page]:
+        """What was deleted since this pull's start; HubSpot lists the archived by id only, and for 90 days."""
+        since = _instant(place.start)
+        while True:
+            rows, after = self._client.rows(self._kind, place.after, (self._shape.modified,), archived=True)
+            gone = [row for row in rows if (archived_at(row) or since) >= since]
+            records = [record for record in map(self._reader.gone, gone) if record]
+            place = replace(place, after=after)
+            if after is None:
+                done = self._next(place)
+                yield Page(records, done.cursor(), watermark=_instant(done.mark))
+                return
+            yield Page(records, place.cursor())
+
+    def _next(self, place: Place) -> Place:
+        """Where the next pull starts. Never later than the latest change seen: HubSpot's clock may be behind ours."""
+        start = max(place.start, min(place.began, place.newest) - self._overlap)
+        return Place(SEARCH, start=start, at=start, mark=max(place.mark, place.began - self._overlap))
+
+    # ---- rows ----
+
+    def _read(
+        self, rows: Sequence[Row], linked: Mapping[str, Mapping[str, str]],
+    ) -> tuple[list[Record], list[Refusal]]:
+        records, refusals = [], []
+        if "contacts" in linked:
+            linked = {**linked, "companies": self._by_contact(rows, linked)}
+        for row in rows:
+            row_id = str(row.get("id"))
+            read_, refused = self._reader.records(row, {to: of.get(row_id, "") for to, of in linked.items()})
+            records += read_
+            refusals += refused
+        return records, refusals
+
+    def _links(self, rows: Sequence[Row]) -> dict[str, dict[str, str]]:
+        """What the search left out."""
+        ids = [str(row["id"]) for row in rows if row.get("id")]
+        return {to: self._client.linked(self._kind, ids, to) if ids else {} for to in self._shape.to}
+
+    def _by_contact(self, rows: Sequence[Row], linked: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """The company of each row: its own, else that of its contact."""
+        companies = dict(linked["companies"])
+        asked = {
+            str(row["id"]): contact for row in rows
+            if row.get("id") and str(row["id"]) not in companies and (contact := linked["contacts"].get(str(row["id"])))
+        }
+        if asked:
+            of_contact = self._client.linked("contacts", sorted(set(asked.values())), "companies")
+            companies |= {row_id: of_contact[contact] for row_id, contact in asked.items() if contact in of_contact}
+        return companies
+
+    def _changed(self, row: Row) -> int:
+        at = self._reader.modified_at(row)
+        return _milliseconds(at) if at else 0
+
+    def _newest(self, rows: Sequence[Row]) -> int:
+        return max(map(self._changed, rows), default=0)
+
+    def _stuck(self) -> Unavailable:
+        return Unavailable(
+            f"hubspot: the search of {self._kind} does not move on: its rows lack {self._shape.modified} or their id. "
+            "Steward tries again later.")
+
+
+def object_of(stream: str, settings: HubSpotSettings) -> str:
+    """HubSpot's object behind `stream`; "" where this portal has none."""
+    named = {
+        "survey_responses": settings.survey_object, "subscriptions": settings.subscription_object,
+        "milestones": settings.milestone_object,
+    }
+    return named.get(stream, SHAPES[stream].object_type)
+
+
+def _linked_inline(rows: Sequence[Row], to: str) -> dict[str, str]:
+    """Row id -> the `to` it belongs to, as a listing tells: "contact_to_company" is the primary one."""
+    chosen = {}
+    for row in rows:
+        told = ((row.get("associations") or {}).get(to) or {}).get("results")
+        links = [
+            (not str(link.get("type")).endswith("_unlabeled"), str(link.get("id") or ""))
+            for link in (told or ()) if isinstance(link, dict)
+        ]
+        best = choose(links)
+        if best:
+            chosen[str(row.get("id"))] = best
+    return chosen
+
+
+def _highest_id(rows: Sequence[Row], lowest: int) -> int:
+    ids = [str(row.get("id")) for row in rows]
+    return max((int(each) for each in ids if each.isdecimal()), default=lowest)
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
