@@ -80,7 +80,11 @@ def derive(known: Known, facts: Mapping[str, FactSpec], card: Scorecard, basis: 
 
 
 def _whole(frame: pl.DataFrame | None, noun: Noun) -> pl.DataFrame:
-    return pl.DataFrame(schema=columns_of(noun)) if frame is None else _with_columns_of(frame, noun)
+    """The frame with every column of its noun; records of nobody's account are left out."""
+    if frame is None:
+        return pl.DataFrame(schema=columns_of(noun))
+    ours = frame if noun is Noun.PERSON else frame.filter(pl.col("account_id").is_not_null())
+    return _with_columns_of(ours, noun)
 
 
 def _with_columns_of(frame: pl.DataFrame, noun: Noun) -> pl.DataFrame:

@@ -142,7 +142,7 @@ class _Reader:
             if need not in parts and node.id == "mapping":
                 self.fault(node, f"this measure needs `{need}`")
         spec = self.spec(parts.get("fact"))
-        weight = self.between(parts.get("weight"), 0, 1e6, 1.0)
+        weight = self.between(parts.get("weight"), 0, 1000, 1.0)
         if weight == 0:
             self.fault(parts["weight"], "a weight of 0 measures nothing. Raise it or remove the measure")
         points = self.pairs(parts["points"]) if spec and "points" in parts else []
