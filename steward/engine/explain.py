@@ -1,0 +1,158 @@
+"""Why a playbook did or did not fire for an account: every clause with what it saw, the gates, and what comes next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from steward.engine.durations import Duration
+from steward.engine.freshness import age_text
+from steward.engine.gates import Gates, blocked_by
+from steward.engine.language import Mode, Playbook
+from steward.engine.lifecycle import arm_of, cooldown_from
+from steward.engine.literals import show
+from steward.engine.walk import Walked, walk
+from steward.model.enrollments import Clause, Enrollment, State, Verdict
+from steward.model.facts import FactSpec
+from steward.model.missing import MISSING
+
+_LAST = re.compile(r"\.(all|any|not)(?:\[(\d+)\])?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer; `clauses` are those of the condition that decides now (`when`, or `until` once it is active)."""
+
+    account_id: str
+    name: str
+    playbook_id: str
+    version: str
+    at: datetime
+    state: str                              # a State, "idle" or "cooldown"
+    progress: str                           # "2d of 3d"; "" where nothing runs
+    scope: tuple[Clause, ...]
+    clauses: tuple[Clause, ...]
+    verdict: Verdict
+    gates: str
+    next: str
+    shown: tuple[str, ...]                  # the clauses as lines
+
+    def text(self) -> str:
+        """The whole of it, as people read it."""
+        progress = f" ({self.progress})" if self.progress else ""
+        head = (f"{self.name or self.account_id} · {self.playbook_id}@{self.version} · {self.at:%Y-%m-%d %H:%M}Z · "
+                f"{self.state.upper()}{progress}")
+        return "\n".join([head, *self.shown, f"  gates    {self.gates}", f"  next     {self.next}"])
+
+
+def explain(
+    playbook: Playbook, row: Mapping[str, Any], catalog: Mapping[str, FactSpec], now: datetime, *,
+    enrollment: Enrollment | None = None, last_closed: Enrollment | None = None, zone: ZoneInfo,
+    gates: Gates | None = None,
+) -> Explanation:
+    """Why the account of `row` stands where it stands; `enrollment` is its open one, `last_closed` the one before."""
+    entered = enrollment is not None and enrollment.state in (State.ACTIVE, State.RECOVERING)
+    walked = walk(playbook.clears if entered else playbook.when, row, catalog, now)
+    scope = walk(playbook.scope, row, catalog, now) if playbook.scope is not None else None
+    state, progress = _state(playbook, enrollment, last_closed, now, zone)
+    lines = clause_lines(scope.clauses, catalog, now, "scope ") if scope else []
+    lines += clause_lines(walked.clauses, catalog, now, "until " if entered and playbook.until is not None else "")
+    scope_verdict = scope.verdict if scope else Verdict.TRUE
+    known_by = enrollment or last_closed
+    since = cooldown_from(known_by) if known_by else None
+    no = blocked_by(gates or Gates(), playbook, scope_verdict, cooldown_from=since, now=now, zone=zone)
+    arm = enrollment.arm if enrollment and entered else arm_of(playbook, str(row.get("account_id")))
+    named = row.get("account.name")
+    return Explanation(
+        account_id=str(row.get("account_id")), name=" ".join(str(named).split()) if named else "",
+        playbook_id=playbook.id, version=playbook.version, at=now, state=state, progress=progress,
+        scope=scope.clauses if scope else (), clauses=walked.clauses, verdict=walked.verdict,
+        gates=f"{'passed' if entered else no or 'all pass'}; arm: {arm.value}",
+        next=_next(playbook, enrollment, walked, scope, zone), shown=tuple(lines))
+
+
+def clause_lines(
+    clauses: Sequence[Clause], catalog: Mapping[str, FactSpec], now: datetime, prefix: str = "",
+) -> list[str]:
+    """Each clause on a line: verdict, condition, value, source and age."""
+    conditions = [f"{prefix}{_lead(clause)}{clause.text}" for clause in clauses]
+    values = [
+        "-" if clause.observed is MISSING else show(clause.observed, catalog.get(clause.text.split(" ", 1)[0]))
+        for clause in clauses]
+    width, wide = max(map(len, conditions), default=0), max((len(value[:30]) for value in values), default=0)
+    return [
+        f"  {clause.verdict.value:<8} {condition:<{width}}  {value[:30]:<{wide}}  {_data(clause, now)}".rstrip()
+        for clause, condition, value in zip(clauses, conditions, values, strict=True)]
+
+
+def _lead(clause: Clause) -> str:
+    """ "any: " before the first of several, as many spaces before the others."""
+    found = _LAST.search(clause.path)
+    if not found or found[1] == "all":
+        return "     " * clause.depth if clause.depth else ""
+    word = f"{found[1]}: "
+    first = found[1] == "not" or found[2] == "0"
+    return "     " * (clause.depth - 1) + (word if first else " " * len(word))
+
+
+def _data(clause: Clause, now: datetime) -> str:
+    if clause.why:
+        return f"{clause.source}: {clause.why}"
+    return f"{clause.source}, {age_text(now - clause.as_of)} old" if clause.as_of else clause.source
+
+
+def _state(
+    playbook: Playbook, enrollment: Enrollment | None, last_closed: Enrollment | None, now: datetime, zone: ZoneInfo,
+) -> tuple[str, str]:
+    if enrollment is None:
+        since = cooldown_from(last_closed) if last_closed else None
+        cooling = since is not None and playbook.again_after.after(since, zone) > now
+        return ("cooldown" if cooling else "idle"), ""
+    lengths = {State.PENDING: playbook.for_, State.RECOVERING: playbook.keep_for}
+    length = lengths.get(enrollment.state)
+    run = (enrollment.looked_at if enrollment.body.get("held") else now) - enrollment.since
+    if length is None:
+        return enrollment.state.value, enrollment.reason
+    held = ", held: data is missing" if enrollment.body.get("held") else ""
+    return enrollment.state.value, f"{age_text(run)} of {length}{held}"
+
+
+def _next(
+    playbook: Playbook, enrollment: Enrollment | None, walked: Walked, scope: Walked | None, zone: ZoneInfo,
+) -> str:
+    if playbook.mode is Mode.PAUSED:
+        return "nothing: the playbook is paused"
+    entered = enrollment is not None and enrollment.state in (State.ACTIVE, State.RECOVERING)
+    if scope is not None and scope.verdict is not Verdict.TRUE and not entered:
+        return f"nothing: scope is {scope.verdict.value}{_nearest(scope, 'into scope')}"
+    if enrollment is not None and enrollment.state is State.PENDING and walked.verdict is Verdict.TRUE:
+        return f"{_at('ACTIVE', playbook.for_, enrollment, zone)}{_nearest(walked, 'out')}"
+    if enrollment is not None and enrollment.state is State.RECOVERING and walked.verdict is Verdict.TRUE:
+        return f"{_at('CLOSED', playbook.keep_for, enrollment, zone)}{_nearest(walked, 'back')}"
+    if walked.verdict is Verdict.UNKNOWN:
+        missing = {clause.text.split(" ", 1)[0] for clause in walked.clauses if clause.verdict is Verdict.UNKNOWN}
+        return f"nothing before this is known: {', '.join(sorted(missing))}"
+    way = "out" if entered or walked.verdict is Verdict.TRUE else "in"
+    if entered:
+        return "closed at the next look" if walked.verdict is Verdict.TRUE else f"stays open{_nearest(walked, way)}"
+    if walked.verdict is Verdict.FALSE:
+        return f"nothing{_nearest(walked, way)}"
+    if enrollment is None:
+        after = f" once it was true for {playbook.for_}" if playbook.for_.amount else " at the next look"
+        return f"ACTIVE{after}{_nearest(walked, way)}"
+    return f"waits at the gate{_nearest(walked, way)}"
+
+
+def _at(state: str, length: Duration, enrollment: Enrollment, zone: ZoneInfo) -> str:
+    return f"{state} at {length.after(enrollment.since, zone):%Y-%m-%d %H:%M}Z if nothing changes"
+
+
+def _nearest(walked: Walked, way: str) -> str:
+    clause = walked.nearest()
+    if clause is None:
+        return ". No single change would do" if walked.verdict is Verdict.FALSE else ""
+    return f". Nearest way {way}: {clause.text.split(' ', 1)[0]} {clause.nearest}"

@@ -1,0 +1,128 @@
+"""What a playbook would do now, without doing it: who enters, leaves and stays, and the clause that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from steward.engine.expression import Expression, leaves
+from steward.engine.freshness import freshen
+from steward.engine.language import Playbook
+from steward.engine.lifecycle import Look, advance
+from steward.engine.literals import show
+from steward.engine.sweep import Swept, sweep
+from steward.engine.walk import walk
+from steward.model.enrollments import Clause, Enrollment, State, Verdict
+from steward.model.facts import FactSpec
+from steward.model.missing import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One account that would enter or leave, with the clause that decides and the value that it saw."""
+
+    account_id: str
+    name: str
+    owner: str
+    arr: float | None
+    clause: str                             # "health.score < 60 (58)"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Against the stored enrollments, or against the playbook as it was: `stays` and `unknown` are counts."""
+
+    playbook_id: str
+    version: str
+    enters: tuple[Move, ...]
+    leaves: tuple[Move, ...]
+    stays: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The facts as known now (not freshened), and the enrollments of the playbook, by account."""
+
+    frame: pl.DataFrame
+    catalog: Mapping[str, FactSpec]
+    now: datetime
+    zone: ZoneInfo
+    opened: Mapping[str, Enrollment]
+    closed: Mapping[str, Enrollment]
+
+
+def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Plan:
+    """Who would be in `playbook` after a look now and is not in it, and the reverse.
+
+    In it, that is: has an open enrollment; with `before`, the playbook as it is live, also who would get one by it.
+    """
+    fresh = freshen(today.frame, today.catalog, today.catalog, today.now)
+    swept = sweep(playbook, fresh, today.opened)
+    inside = _inside(playbook, today, swept)
+    was = set(today.opened) if before is None else _inside(before, today, sweep(before, fresh, today.opened))
+    changed = [*(inside - was), *(was - inside)]
+    rows = {row["account_id"]: row for row in today.frame.filter(
+        pl.col("account_id").is_in(changed)).iter_rows(named=True)}
+    enters = [_move(playbook, today, rows.get(each, {"account_id": each}), True, before) for each in inside - was]
+    gone = [_move(playbook, today, rows.get(each, {"account_id": each}), False, before) for each in was - inside]
+    return Plan(playbook.id, playbook.version, _sorted(enters), _sorted(gone), len(inside & was), swept.waiting)
+
+
+def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:
+    """The accounts with an open enrollment after a look now."""
+    found = set()
+    for account_id, seen in swept.looks.items():
+        step = advance(Look(playbook, account_id, seen, today.now, today.zone),
+                       today.opened.get(account_id), today.closed.get(account_id))
+        if step.enrollment is not None and step.enrollment.state is not State.CLOSED:
+            found.add(account_id)
+    return found
+
+
+def _move(
+    playbook: Playbook, today: Today, row: Mapping[str, Any], enters: bool, before: Playbook | None,
+) -> Move:
+    opened = today.opened.get(str(row["account_id"]))
+    running = opened is not None and opened.state in (State.ACTIVE, State.RECOVERING)
+    name = row.get("account.name")
+    return Move(
+        str(row["account_id"]), " ".join(str(name).split()) if name else "", str(row.get("account.csm") or ""),
+        row.get("account.arr"), _deciding(playbook, today, row, before, running and not enters))
+
+
+def _deciding(playbook: Playbook, today: Today, row: Mapping[str, Any], before: Playbook | None, until: bool) -> str:
+    conditions = [playbook.clears] if until else [each for each in (playbook.scope, playbook.when) if each is not None]
+    walks = [walk(condition, row, today.catalog, today.now) for condition in conditions]
+    whole = Verdict.TRUE if all(walked.verdict is Verdict.TRUE for walked in walks) else Verdict.FALSE
+    known = _texts(before)
+    alike = [clause for walked in walks for clause in walked.clauses if clause.verdict is whole]
+    changed = [clause for clause in alike if known and clause.text not in known]
+    nearest = [found for walked in walks if walked.verdict is whole and (found := walked.nearest())]
+    chosen = next(iter((*changed, *nearest, *alike)), None)
+    return clause_text(chosen, today.catalog) if chosen else "nothing is known of it"
+
+
+def _texts(playbook: Playbook | None) -> frozenset[str]:
+    if playbook is None:
+        return frozenset()
+    conditions: tuple[Expression | None, ...] = (playbook.scope, playbook.when, playbook.until)
+    return frozenset(leaf.text for condition in conditions if condition for leaf in leaves(condition))
+
+
+def clause_text(clause: Clause, catalog: Mapping[str, FactSpec]) -> str:
+    """ "health.score < 60 (58)"; with the reason where it is unknown."""
+    if clause.why:
+        return f"{clause.text} ({clause.why})"
+    seen = "-" if clause.observed is MISSING else show(clause.observed, catalog.get(clause.text.split(" ", 1)[0]))
+    return f"{clause.text} ({seen})"
+
+
+def _sorted(moves: list[Move]) -> tuple[Move, ...]:
+    """The largest accounts first."""
+    return tuple(sorted(moves, key=lambda move: (-(move.arr or 0.0), move.account_id)))
