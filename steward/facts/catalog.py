@@ -45,3 +45,27 @@ def metrics_of(facts: Mapping[str, FactSpec]) -> tuple[str, ...]:
     """The usage metrics that `facts`, a catalog, was made with."""
     suffix = ".sum_7d"
     return tuple(name.removeprefix("usage.").removesuffix(suffix) for name in facts if name.endswith(suffix))
+
+
+def as_table(facts: Mapping[str, FactSpec]) -> str:
+    """The catalog as a Markdown table; the facts of all metrics stand once, under "usage.<metric>"."""
+    metrics = metrics_of(facts)
+    rows = []
+    for name, fact in facts.items():
+        metric = next((metric for metric in metrics if name.startswith(f"usage.{metric}.")), None)
+        if metric and metric != metrics[0]:
+            continue
+        shown, unit, meaning = (
+            text.replace(metric, "<metric>") if metric else text for text in (name, fact.unit, fact.meaning)
+        )
+        rows.append(f"| `{shown}` | {fact.type} | {unit} | {_values(fact)} | {fact.group} | {meaning} |")
+    return "\n".join(("| fact | type | unit | values | feed | meaning |", "|---|---|---|---|---|---|", *rows))
+
+
+def _values(fact: FactSpec) -> str:
+    if fact.one_of:
+        return ", ".join(fact.one_of)
+    if fact.low is None and fact.high is None:
+        return ""
+    low, high = (f"{end:g}" if end is not None else "" for end in (fact.low, fact.high))
+    return f"{low} to {high}" if high else f"from {low}"

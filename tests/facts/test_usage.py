@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_no_feed_means_no_facts() -> None:
 def plainly(days: Days, feed: set[int]) -> dict[str, float | None]:
     """The same facts, read off their definitions one by one."""
     within = sorted(age for age in feed if 0 <= age < 180)
-    gaps = [right - left for left, right in zip(within, within[1:], strict=False)]
+    gaps = [right - left for left, right in pairwise(within)]
     pace = median(gaps) if gaps else 1
 
     def there(start: int, end: int) -> bool:
