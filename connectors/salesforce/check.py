@@ -1,0 +1,76 @@
+"""What `steward connector check salesforce` looks at: sign-in, objects and fields, the key field, the calls that are left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.salesforce import mapping
+from connectors.salesforce.client import Client
+from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.sink import TASK
+from steward.contracts import Finding
+from steward.model.errors import AccessDenied, GiveUp, StewardError
+
+
+def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
+    """One finding for each thing looked at; makes reads only."""
+    try:
+        limits = client.limits()
+    except StewardError as error:
+        return [Finding("sign in and read the limits", False, str(error))]
+    findings = [Finding("sign in and read the limits", True), _quota(limits)]
+    for stream in mapping.DEFAULTS:
+        table = mapping.table_of(stream, settings)
+        try:
+            described = client.describe(table)
+        except GiveUp as error:
+            findings.append(Finding(f"read {table} ({stream})", False, f'Grant "Read" and "View All" on {table}. {error}'))
+            if isinstance(error, AccessDenied):
+                break
+            continue
+        except StewardError as error:
+            return [*findings, Finding(f"read {table} ({stream})", False, str(error))]
+        findings.append(_fields(stream, table, described, settings))
+        if table == TASK:
+            findings.append(_key_field(described, settings))
+    return findings
+
+
+def _quota(limits: dict[str, Any]) -> Finding:
+    daily = limits.get("DailyApiRequests")
+    left, most = (daily.get("Remaining"), daily.get("Max")) if isinstance(daily, dict) else (None, None)
+    if not isinstance(left, int) or not isinstance(most, int):
+        return Finding("calls left today: not told", True)
+    enough = left > most * 0.05
+    return Finding(f"calls left today: {left} of {most}", enough,
+                   "" if enough else "Pull less often (`every`), or ask Salesforce for more calls.")
+
+
+def _fields(stream: str, table: str, described: dict[str, Any], settings: SalesforceSettings) -> Finding:
+    """Well where everything that the operator set by name is there; defaults that the org lacks are only told."""
+    present = {field.get("name") for field in described.get("fields") or () if isinstance(field, dict)}
+    wanted = {name.removeprefix("!") for names in mapping.wanted(stream, settings).values() for name in names}
+    missing = sorted(wanted - present)
+    own = {*settings.custom_fields.get(table, {}).values()}
+    for names in settings.fields.get(table, {}).values():
+        own |= {names} if isinstance(names, str) else set(names)
+    asked_for = sorted({name.removeprefix("!") for name in own} & set(missing))
+    what = f"read {table} ({stream})" + (f"; not there and left out: {', '.join(missing)}" if missing else "")
+    if not asked_for:
+        return Finding(what, True)
+    return Finding(what, False, f"Create {', '.join(asked_for)} on {table}, let the user see them, or correct the setting.")
+
+
+def _key_field(described: dict[str, Any], settings: SalesforceSettings) -> Finding:
+    name = settings.task_key_field
+    fields = [each for each in described.get("fields") or () if isinstance(each, dict)]
+    field = next((each for each in fields if each.get("name") == name), None)
+    if field is None or not field.get("createable") or not described.get("createable"):
+        return Finding(f"write Task.{name}", False, f'Create the Activity field "{name}", Text(255), External ID, Unique, '
+                       "and let the user edit it and create Tasks.")
+    what = f"Task.{name} is External ID and Unique (delivery class A)"
+    if field.get("externalId") and field.get("unique"):
+        return Finding(what, True)
+    return Finding(what, False, "Tick both. Until then Steward looks for the key before it creates a Task (class B): "
+                   "safe for one deliverer at a time.")

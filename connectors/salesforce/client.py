@@ -1,0 +1,280 @@
+"""Calls to one org through simple-salesforce: signed in when needed, in time, and failing in Steward's words only."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from jwt import PyJWTError
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import SalesforceError
+from simple_salesforce.format import format_external_id
+from simple_salesforce.login import SalesforceLogin
+
+from connectors.salesforce.session import Answered, Broken, Session
+from connectors.salesforce.settings import SalesforceSettings
+from steward.contracts import Tools
+from steward.kit.http import failure, retry_after_s
+from steward.kit.retry import again
+from steward.model.errors import (
+    AccessDenied,
+    OutcomeUnknown,
+    RateLimited,
+    RecordRejected,
+    StewardError,
+    Unavailable,
+)
+
+T = TypeVar("T")
+SYSTEM = "salesforce"
+_MOST_WORDS = 300
+_LATER = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVER_UNAVAILABLE"})
+_NO_KEY = (PyJWTError, ValueError, TypeError)
+_QUOTA = frozenset({"REQUEST_LIMIT_EXCEEDED", "CONCURRENT_REQUEST_LIMIT_EXCEEDED"})
+
+
+class NoSuchObject(RecordRejected):
+    """The org has no such object, or the user may not see it."""
+
+
+class Client:
+    """One org. Nothing is called before the first use; a token that died is renewed once in a call."""
+
+    def __init__(self, settings: SalesforceSettings, tools: Tools) -> None:
+        self._settings, self._tools = settings, tools
+        self._session = Session(tools.deadline_s, settings.instance_url if settings.is_loopback else None)
+        self._lock = threading.Lock()
+        self._salesforce: Salesforce | None = None
+
+    # ---- reads: tried again within seconds ----
+
+    def query(self, soql: str, *, deleted: bool = False) -> dict[str, Any]:
+        """The first page of `soql`; `deleted` looks into the recycle bin too."""
+        headers = {"Sforce-Query-Options": f"batchSize={self._settings.page_size}"}
+        what = f"query of {_object_of(soql)}"
+        return self._read(what, lambda sf: sf.query(soql, include_deleted=deleted, headers=headers))
+
+    def more(self, url: str) -> dict[str, Any]:
+        """The page behind a `nextRecordsUrl`."""
+        if not url.startswith("/services/data/"):
+            raise Unavailable(f'{SYSTEM}: the next page is said to be at "{url[:80]}", which is no path of the API')
+        headers = {"Sforce-Query-Options": f"batchSize={self._settings.page_size}"}
+        return self._read("next page", lambda sf: sf.query_more(url, identifier_is_url=True, headers=headers))
+
+    def describe(self, table: str) -> dict[str, Any]:
+        """What the object `table` is and which fields the user may see. Raises NoSuchObject where it is not there."""
+        def call(sf: Salesforce) -> Any:
+            try:
+                return getattr(sf, table).describe()
+            except Answered as answer:
+                if answer.status == 404 and _said(answer.body)[0] == "NOT_FOUND":
+                    raise NoSuchObject(f'{SYSTEM}: the org has no object "{table}", or the user may not read it') from None
+                raise
+
+        return self._read(f"describe of {table}", call)
+
+    def deleted(self, table: str, start: datetime, end: datetime) -> dict[str, Any]:
+        """The delete log between two instants, at most 15 days back."""
+        return self._read(f"deletions of {table}", lambda sf: getattr(sf, table).deleted(start, end))
+
+    def updated(self, table: str, start: datetime, end: datetime) -> dict[str, Any]:
+        """Ids changed between two instants, and the instant until which Salesforce vouches for the list."""
+        return self._read(f"updates of {table}", lambda sf: getattr(sf, table).updated(start, end))
+
+    def limits(self) -> dict[str, Any]:
+        """What is left of the org's limits."""
+        return self._read("limits", lambda sf: sf.limits())
+
+    # ---- writes: sent once ----
+
+    def upsert(self, table: str, field: str, value: str, row: Mapping[str, Any]) -> tuple[str, bool]:
+        """Create or change the row whose `field` is `value`: its id, and whether it was created.
+
+        Raises:
+            OutcomeUnknown: nothing readable came back; the row may be there.
+        """
+        def call(sf: Salesforce) -> Any:
+            return getattr(sf, table).upsert(format_external_id(field, value), dict(row), raw_response=True)
+
+        answer = self._write(f"upsert of {table}", call)
+        body = _json_of(answer.content)
+        if not isinstance(body, dict) or not body.get("success") or not isinstance(body.get("id"), str):
+            raise OutcomeUnknown(f"{SYSTEM}: upsert of {table} was answered {answer.status_code} without an id. "
+                                 "Steward looks before it tries again.")
+        return body["id"], bool(body.get("created", answer.status_code == 201))
+
+    def create(self, table: str, row: Mapping[str, Any]) -> str:
+        """Create a row and give its id. Raises OutcomeUnknown as `upsert`."""
+        answer = self._write(f"create of {table}", lambda sf: getattr(sf, table).create(dict(row)))
+        if not isinstance(answer, dict) or not answer.get("success") or not isinstance(answer.get("id"), str):
+            raise OutcomeUnknown(f"{SYSTEM}: create of {table} was answered without an id. "
+                                 "Steward looks before it tries again.")
+        return str(answer["id"])
+
+    def link(self, external_id: str) -> str:
+        """Where a person opens the record."""
+        return f"{self._settings.instance_url}/{external_id}"
+
+    # ---- one call ----
+
+    def _read(self, what: str, call: Callable[[Salesforce], Any]) -> dict[str, Any]:
+        def once() -> dict[str, Any]:
+            body = self._call(what, call, write=False)
+            if not isinstance(body, dict):
+                raise Unavailable(f"{SYSTEM}: {what} was answered with something that is no JSON object. "
+                                  "Steward tries again later.")
+            return body
+
+        return again(once, self._tools)
+
+    def _write(self, what: str, call: Callable[[Salesforce], Any]) -> Any:
+        again(self._signed_in, self._tools)
+        return self._call(what, call, write=True)
+
+    def _call(self, what: str, call: Callable[[Salesforce], T], *, write: bool) -> T:
+        signed_in = self._signed_in()
+        try:
+            return self._try(what, call, signed_in, write=write)
+        except _DeadToken:
+            return self._try(what, call, self._signed_in(instead_of=signed_in), write=write, renewed=True)
+
+    def _try(
+        self, what: str, call: Callable[[Salesforce], T], sf: Salesforce, *, write: bool, renewed: bool = False,
+    ) -> T:
+        try:
+            return call(sf)
+        except Answered as answer:
+            if answer.status == 401 and not renewed:
+                raise _DeadToken from None
+            raise self._failure(what, answer, write=write) from None
+        except Broken as broken:
+            raise _broken(what, broken, write=write) from None
+        except (SalesforceError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # simple-salesforce stumbled over a 2xx whose body is no JSON of the promised shape.
+            raise _unreadable(what, error, write=write) from None
+
+    def _signed_in(self, instead_of: Salesforce | None = None) -> Salesforce:
+        """A client with a token; a new one where `instead_of` has a dead one, unless another thread was faster."""
+        with self._lock:
+            if self._salesforce is None or self._salesforce is instead_of:
+                self._salesforce = None
+                self._salesforce = self._sign_in()
+            return self._salesforce
+
+    def _sign_in(self) -> Salesforce:
+        auth, domain = self._settings.auth, self._settings.login_domain
+        by_key = bool(auth.private_key.get_secret_value())
+        try:
+            if by_key:
+                token, instance = SalesforceLogin(
+                    username=auth.username, consumer_key=auth.client_id, privatekey=auth.private_key.get_secret_value(),
+                    domain=auth.audience, instance_url=domain, session=self._session,
+                )
+            else:
+                token, instance = SalesforceLogin(
+                    consumer_key=auth.client_id, consumer_secret=auth.client_secret.get_secret_value(),
+                    domain=domain, session=self._session,
+                )
+        except Answered as answer:
+            raise self._refused_sign_in(answer) from None
+        except Broken as broken:
+            raise _broken("sign-in", broken, write=False) from None
+        except _NO_KEY:
+            raise AccessDenied(f'{SYSTEM}: "private_key" is not a private RSA key in PEM. Check the setting, then run: '
+                               "steward connector check salesforce") from None
+        except (SalesforceError, AttributeError, KeyError) as error:
+            raise _unreadable("sign-in", error, write=False) from None
+        if not isinstance(token, str) or not token:
+            raise _unreadable("sign-in", ValueError("no token"), write=False)
+        if not self._settings.is_loopback and not str(urlsplit(f"//{instance}").hostname).endswith(".salesforce.com"):
+            raise AccessDenied(f'{SYSTEM}: sign-in pointed to "{str(instance)[:80]}", which is not Salesforce; '
+                               "nothing was sent there. Check instance_url.")
+        version = self._settings.version.removeprefix("v")
+        # A session id of ours: simple-salesforce then never renews by itself (it would recurse on a dead session).
+        return Salesforce(
+            session_id=token, instance=instance, version=version, session=self._session,
+            parse_float=Decimal, object_pairs_hook=dict,
+        )
+
+    def _refused_sign_in(self, answer: Answered) -> StewardError:
+        body = _json_of(answer.body)
+        if answer.status in (400, 401) and isinstance(body, dict) and "error" in body:
+            said = self._clean(f"{body.get('error')}: {body.get('error_description', '')}")
+            return AccessDenied(f"{SYSTEM}: sign-in was refused ({said}). Check client_id and its secret or key, and that "
+                                "the app allows this flow; then run: steward connector check salesforce")
+        return self._failure("sign-in", answer, write=False)
+
+    def _failure(self, what: str, answer: Answered, *, write: bool) -> StewardError:
+        """The error for an answer that is not 2xx, after Salesforce's own code where that says more than the status."""
+        code, said, field = _said(answer.body)
+        said = self._clean(said)
+        if code in _QUOTA:
+            wait_s = retry_after_s(answer.headers, self._tools.now())
+            return RateLimited(f"{SYSTEM}: {what} was refused ({said}). Steward waits and tries again.", wait_s)
+        if code in _LATER and answer.status == 400:
+            return Unavailable(f"{SYSTEM}: {what} was not done ({said}). Steward tries again later.")
+        if answer.status == 300:
+            return RecordRejected(f"{SYSTEM}: {what}: several records carry the same key. Make the key field unique, "
+                                  "then run: steward connector check salesforce", field)
+        error = failure(SYSTEM, what, answer.status, answer.headers, said, write=write, now=self._tools.now())
+        if isinstance(error, RateLimited):
+            return error
+        if isinstance(error, RecordRejected):
+            return RecordRejected(str(error), field)
+        return error
+
+    def _clean(self, text: str) -> str:
+        """`text` without secrets, on one line, and short."""
+        auth = self._settings.auth
+        secrets = [auth.client_secret.get_secret_value(), auth.private_key.get_secret_value()]
+        if self._salesforce is not None:
+            secrets.append(self._salesforce.session_id)
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "[secret]")
+        return " ".join(text.split())[:_MOST_WORDS]
+
+
+class _DeadToken(Exception):  # noqa: N818  it never leaves this module
+    pass
+
+
+def _broken(what: str, broken: Broken, *, write: bool) -> StewardError:
+    if write and broken.sent:
+        return OutcomeUnknown(f"{SYSTEM}: {what}: {broken}. Whether it was done is not known; "
+                              "Steward looks before it tries again.")
+    return Unavailable(f"{SYSTEM}: {what}: {broken}. Check instance_url and the network; Steward tries again later.")
+
+
+def _unreadable(what: str, error: Exception, *, write: bool) -> StewardError:
+    text = f"{SYSTEM}: {what} was answered with something that is not the JSON of Salesforce ({type(error).__name__})"
+    if write:
+        return OutcomeUnknown(f"{text}. Whether it was done is not known; Steward looks before it tries again.")
+    return Unavailable(f"{text}; a proxy may be in between. Steward tries again later.")
+
+
+def _said(body: bytes) -> tuple[str, str, str | None]:
+    """Salesforce's error code, its words, and the first field it names; empty where the body is not its JSON."""
+    parsed = _json_of(body)
+    first = parsed[0] if isinstance(parsed, list) and parsed else parsed
+    if not isinstance(first, dict):
+        return "", "", None
+    code = str(first.get("errorCode") or first.get("error") or "")
+    fields = first.get("fields")
+    field = str(fields[0]) if isinstance(fields, list) and fields else None
+    return code, f"{code}: {first.get('message') or first.get('error_description') or ''}", field
+
+
+def _json_of(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _object_of(soql: str) -> str:
+    return soql.partition(" FROM ")[2].partition(" ")[0]

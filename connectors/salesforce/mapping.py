@@ -1,0 +1,234 @@
+"""Rows of Salesforce to records: which fields to ask for, and what each becomes; a bad value costs that field only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.salesforce import values
+from connectors.salesforce.key import from_field
+from connectors.salesforce.settings import FieldNames, SalesforceSettings
+from steward.model.records import FIELDS, FieldType, Noun, Record, Refusal, Value
+
+Row = Mapping[str, Any]
+Parse = Callable[[Any], Value]
+
+# Stream -> its object, and our field -> the Salesforce field, or fields of which the first with a value counts.
+DEFAULTS: Mapping[str, tuple[str, Mapping[str, FieldNames]]] = {
+    "persons": ("User", {
+        "name": "Name", "email": "Email", "title": "Title", "active": "IsActive", "manager_external_id": "ManagerId",
+        "timezone": "TimeZoneSidKey",
+    }),
+    "accounts": ("Account", {
+        "name": "Name", "domain": "Website", "segment": "Segment__c", "lifecycle": ("Lifecycle__c", "Type"),
+        "industry": "Industry", "country": ("BillingCountryCode", "BillingCountry"), "timezone": "Time_Zone__c",
+        "employees": "NumberOfEmployees", "arr": "ARR__c", "created_at": "CreatedDate",
+        "csm_external_id": ("CSM__c", "OwnerId"), "account_manager_external_id": "OwnerId", "parent_external_id": "ParentId",
+        "do_not_contact": "Do_Not_Contact__c",
+    }),
+    "contacts": ("Contact", {
+        "account_external_id": "AccountId", "name": "Name", "email": "Email", "title": "Title", "role": "Role__c",
+        "active": "!No_Longer_At_Company__c", "left_on": "Left_On__c", "last_seen_at": "Last_Login__c",
+    }),
+    "subscriptions": ("Contract", {
+        "account_external_id": "AccountId", "product": "Product__c", "plan": "Plan__c", "status": "Status",
+        "starts_on": "StartDate", "ends_on": "EndDate", "arr": "ARR__c", "seats": "Seats__c", "auto_renew": "Auto_Renew__c",
+        "payment_overdue_days": "Payment_Overdue_Days__c",
+    }),
+    "opportunities": ("Opportunity", {
+        "account_external_id": "AccountId", "name": "Name", "kind": "Type", "stage": "StageName", "amount": "Amount",
+        "close_on": "CloseDate", "is_closed": "IsClosed", "is_won": "IsWon", "owner_external_id": "OwnerId",
+        "handoff_complete": "Handoff_Complete__c", "created_at": "CreatedDate",
+    }),
+    "tickets": ("Case", {
+        "account_external_id": "AccountId", "subject": "Subject", "priority": "Priority", "status": ("Status", "IsClosed"),
+        "opened_at": "CreatedDate", "closed_at": "ClosedDate", "first_response_at": "First_Response_At__c", "csat": "CSAT__c",
+    }),
+    "milestones": ("Onboarding_Milestone__c", {
+        "account_external_id": "Account__c", "plan": "Plan__c", "name": "Name", "position": "Position__c",
+        "due_on": "Due_On__c", "started_on": "Started_On__c", "reached_on": "Reached_On__c",
+    }),
+    "touchpoints": ("Event", {
+        "account_external_id": "AccountId", "kind": ("Type", "EventSubtype"), "subject": "Subject",
+        "held_at": ("StartDateTime", "ActivityDateTime"), "person_external_id": "OwnerId",
+    }),
+    "tasks": ("Task", {
+        "account_external_id": "AccountId", "subject": "Subject", "status": "IsClosed", "due_on": "ActivityDate",
+        "owner_external_id": "OwnerId",
+    }),
+}
+
+# Our words, and those of Salesforce's standard picklists that mean them.
+WORDS: Mapping[tuple[Noun, str], Mapping[str, str]] = {
+    (Noun.ACCOUNT, "segment"): {"enterprise": "enterprise", "mid_market": "mid_market", "midmarket": "mid_market",
+                                "smb": "smb", "small_business": "smb"},
+    (Noun.ACCOUNT, "lifecycle"): {"prospect": "prospect", "onboarding": "onboarding", "customer": "customer",
+                                  "customer_direct": "customer", "customer_channel": "customer", "churned": "churned",
+                                  "former_customer": "churned"},
+    (Noun.CONTACT, "role"): {"champion": "champion", "sponsor": "sponsor", "executive_sponsor": "sponsor",
+                             "economic_buyer": "sponsor", "decision_maker": "sponsor", "admin": "admin",
+                             "administrator": "admin", "user": "user", "end_user": "user", "billing": "billing"},
+    (Noun.SUBSCRIPTION, "status"): {"active": "active", "activated": "active", "pending": "pending", "draft": "pending",
+                                    "in_approval_process": "pending", "cancelled": "cancelled", "canceled": "cancelled",
+                                    "terminated": "cancelled", "expired": "expired"},
+    (Noun.OPPORTUNITY, "kind"): {"new": "new", "new_business": "new", "new_customer": "new", "renewal": "renewal",
+                                 "existing_customer_replacement": "renewal", "expansion": "expansion", "upsell": "expansion",
+                                 "add_on": "expansion", "existing_business": "expansion",
+                                 "existing_customer_upgrade": "expansion"},
+    (Noun.TICKET, "priority"): {"low": "low", "normal": "normal", "medium": "normal", "high": "high", "urgent": "urgent",
+                                "critical": "urgent"},
+}
+_PENDING = frozenset({"pending", "on_hold", "waiting_on_customer", "waiting_for_customer", "awaiting_customer"})
+_KINDS = frozenset({"call", "meeting", "email", "qbr"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One of our fields: where it comes from ("!" first: the opposite of a checkbox) and how it is read."""
+
+    ours: str
+    names: tuple[str, ...]
+    parse: Parse
+
+
+class Mapper:
+    """Maps the rows of one stream. `present` are the fields that the org has and the user may see."""
+
+    def __init__(self, stream: str, noun: Noun, settings: SalesforceSettings, present: frozenset[str]) -> None:
+        self.table, self._noun, self._settings = table_of(stream, settings), noun, settings
+        self._words = settings.values.get(self.table, {})
+        self._columns = []
+        for ours, names in wanted(stream, settings).items():
+            found = tuple(name for name in names if name.removeprefix("!") in present)
+            if found:
+                self._columns.append(_Column(ours, found, self._parser(ours)))
+        system = [name for name in ("SystemModstamp", "IsDeleted", "MasterRecordId", "CurrencyIsoCode") if name in present]
+        mapped = sorted({name.removeprefix("!") for column in self._columns for name in column.names} - {"Id", *system})
+        self.columns: tuple[str, ...] = ("Id", *system, *mapped)
+
+    def record(self, row: Row) -> tuple[Record | None, list[Refusal]]:
+        """The record of `row`, None where it has no id; and a refusal for every value that could not be read."""
+        external_id, refusals = row.get("Id"), []
+        if not isinstance(external_id, str) or not external_id.strip():
+            return None, [Refusal(f"{self.table} row", "Id", "the row has no Id")]
+        where = f"{self.table} {external_id}"
+        modified_at = None
+        try:
+            modified_at = values.instant(row["SystemModstamp"]) if row.get("SystemModstamp") else None
+        except ValueError as error:
+            refusals.append(Refusal(where, "SystemModstamp", str(error)))
+        if row.get("IsDeleted") is True:
+            return deleted(self._noun, external_id, modified_at, row.get("MasterRecordId")), refusals
+        known: dict[str, Value] = {}
+        for column in self._columns:
+            name, value = _first(column.names, row)
+            if value is None or value == "":
+                continue
+            try:
+                parsed = self._read(column, value, name, row)
+            except (ValueError, ArithmeticError) as error:
+                refusals.append(Refusal(where, name.removeprefix("!"), f"{column.ours}: {error}"))
+                continue
+            if parsed != "":
+                known[column.ours] = parsed
+        return Record(self._noun, external_id, known, modified_at), refusals
+
+    def _read(self, column: _Column, value: Any, name: str, row: Row) -> Value:
+        if FIELDS[self._noun].get(column.ours) is FieldType.MONEY:
+            return values.money(value, row.get("CurrencyIsoCode") or self._settings.currency)
+        return column.parse(_for_parser(value, name, row))
+
+    def _parser(self, ours: str) -> Parse:
+        own = {values.slug(theirs): word for theirs, word in self._words.get(ours, {}).items()}
+        table = WORDS.get((self._noun, ours))
+        if table is not None:
+            return _word_parser({**table, **own}, sorted(set(table.values())))
+        by_type = _BY_TYPE.get(FIELDS[self._noun].get(ours), _custom)
+        plain = _PARSERS.get((self._noun, ours)) or _PARSERS.get((None, ours)) or by_type
+        return (lambda value: own.get(values.slug(value)) or plain(value)) if own else plain
+
+
+def table_of(stream: str, settings: SalesforceSettings) -> str:
+    """The object behind `stream`."""
+    return settings.tables.get(stream, DEFAULTS[stream][0])
+
+
+def wanted(stream: str, settings: SalesforceSettings) -> dict[str, tuple[str, ...]]:
+    """Our field -> Salesforce fields for `stream`: the defaults, and over them what is set."""
+    table = table_of(stream, settings)
+    named: dict[str, FieldNames] = {**DEFAULTS[stream][1], **settings.fields.get(table, {})}
+    named |= {f"custom.{ours}": name for ours, name in settings.custom_fields.get(table, {}).items()}
+    if stream == "accounts":
+        named |= {f"id_in.{connection}": name for connection, name in settings.id_fields.items()}
+    if stream == "tasks":
+        named["idempotency_key"] = settings.task_key_field
+    return {ours: (names,) if isinstance(names, str) else tuple(names) for ours, names in named.items()}
+
+
+def deleted(noun: Noun, external_id: str, at: Any, master: Any) -> Record:
+    """The record of a row that was deleted, or merged into `master`."""
+    merged_into = master if isinstance(master, str) and master else None
+    return Record(noun, external_id, {}, at, deleted=True, merged_into=merged_into)
+
+
+def _first(names: tuple[str, ...], row: Row) -> tuple[str, Any]:
+    for name in names:
+        value = row.get(name.removeprefix("!"))
+        if value is not None and value != "":
+            return name, value
+    return names[0], None
+
+
+def _for_parser(value: Any, name: str, row: Row) -> Any:
+    if name.startswith("!"):
+        return not values.boolean(value)
+    # A closed case is closed whatever the org calls that status.
+    return row["IsClosed"] if name == "Status" and row.get("IsClosed") is True else value
+
+
+def _word_parser(table: Mapping[str, str], ours: list[str]) -> Parse:
+    def parse(value: Any) -> str:
+        found = table.get(values.slug(value))
+        if found is None:
+            raise ValueError(f'"{values.text(value)[:60]}" is none of {", ".join(ours)}; map it in the setting "values"')
+        return found
+
+    return parse
+
+
+def _ticket_status(value: Any) -> str:
+    if isinstance(value, bool):
+        return "closed" if value else "open"
+    given = values.slug(value)
+    return "closed" if given == "closed" else "pending" if given in _PENDING else "open"
+
+
+def _kind(value: Any) -> str:
+    given = values.slug(value)
+    return given if given in _KINDS else "meeting"
+
+
+def _task_status(value: Any) -> str:
+    if isinstance(value, bool):
+        return "done" if value else "open"
+    return "done" if values.slug(value) in ("completed", "done", "closed") else "open"
+
+
+def _custom(value: Any) -> Value:
+    """A custom field as it is: text, number or boolean."""
+    if isinstance(value, bool):
+        return value
+    return values.text(value) if isinstance(value, str) else values.number(value)
+
+
+_BY_TYPE: Mapping[FieldType | None, Parse] = {
+    FieldType.TEXT: values.text, FieldType.INTEGER: values.integer, FieldType.NUMBER: values.number,
+    FieldType.BOOLEAN: values.boolean, FieldType.DATE: values.day, FieldType.INSTANT: values.instant,
+}
+_PARSERS: Mapping[tuple[Noun | None, str], Parse] = {
+    (None, "email"): values.email, (None, "timezone"): values.timezone, (Noun.ACCOUNT, "domain"): values.domain,
+    (Noun.ACCOUNT, "country"): values.country, (Noun.TICKET, "status"): _ticket_status,
+    (Noun.TASK, "status"): _task_status, (Noun.TASK, "idempotency_key"): lambda value: from_field(values.text(value)),
+    (Noun.MILESTONE, "name"): values.slug, (Noun.TOUCHPOINT, "kind"): _kind,
+}

@@ -1,0 +1,86 @@
+"""Where a pull stands, and the SOQL that goes on from there: the cursor of the source, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.salesforce.values import instant
+from steward.contracts import Cursor
+from steward.model.errors import RecordRejected
+
+ROWS, DELETED, DONE = "rows", "deleted", "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One pull of one object.
+
+    `covered`: Salesforce vouches that what changed before it could be seen when this pull began; the next pull begins
+    there, less the overlap. `since`: where this pull began, None for the first. `at` and `id`: the last row read.
+    `after`: the last id read from the delete log.
+    """
+
+    phase: str
+    covered: str
+    since: str | None = None
+    at: str | None = None
+    id: str | None = None
+    after: str | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """This position as text."""
+        return Cursor(json.dumps({name: value for name, value in asdict(self).items() if value is not None}))
+
+    def past(self, row: dict[str, Any]) -> Position:
+        """This position once `row` is stored."""
+        if not isinstance(row.get("SystemModstamp"), str) or not isinstance(row.get("Id"), str):
+            return self
+        return replace(self, at=row["SystemModstamp"], id=row["Id"])
+
+
+def read(cursor: Cursor) -> Position:
+    """The position in `cursor`.
+
+    Raises:
+        RecordRejected: another program, or a newer Steward, wrote the cursor.
+    """
+    try:
+        position = Position(**json.loads(cursor))
+        for text in (position.covered, position.since, position.at):
+            if text is not None:
+                instant(text)
+        if position.phase not in (ROWS, DELETED, DONE) or (position.id is not None and not position.id.isalnum()):
+            raise ValueError("phase or id")
+    except (ValueError, TypeError, AttributeError):
+        raise RecordRejected("salesforce: the stored cursor cannot be read. Pull the stream from its beginning.") from None
+    return position
+
+
+def next_pull(last: Position, covered: datetime, overlap_s: int) -> Position:
+    """The beginning of the pull after `last`, which ended."""
+    since = instant(last.covered) - timedelta(seconds=overlap_s)
+    return Position(ROWS, covered.isoformat(), since=since.isoformat())
+
+
+def soql(table: str, columns: tuple[str, ...], position: Position) -> str:
+    """The query for the rows after `position`, in the order of (SystemModstamp, Id), which never changes under it."""
+    where = []
+    if position.at and position.id:
+        at = literal(position.at)
+        where.append(f"(SystemModstamp > {at} OR (SystemModstamp = {at} AND Id > '{position.id}'))")
+    elif position.since:
+        where.append(f"SystemModstamp >= {literal(position.since)}")
+    if "IsArchived" in columns:
+        where.append("IsArchived = false")   # queryAll would bring activities of all the years
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"SELECT {', '.join(columns)} FROM {table}{condition} ORDER BY SystemModstamp, Id"
+
+
+def literal(text: str) -> str:
+    """An instant as SOQL writes it, to the millisecond."""
+    value = instant(text)
+    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"

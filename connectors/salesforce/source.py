@@ -1,0 +1,194 @@
+"""Reads an org: rows in the order of their last change, then what was deleted, each page with where to go on after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.salesforce import mapping, values
+from connectors.salesforce.client import Client, NoSuchObject
+from connectors.salesforce.mapping import Mapper
+from connectors.salesforce.position import DELETED, DONE, ROWS, Position, next_pull, read, soql
+from connectors.salesforce.settings import SalesforceSettings
+from steward.contracts import Cursor, Page, Tools
+from steward.model.errors import AccessDenied, RecordRejected, Unavailable
+from steward.model.records import Noun, Record, Refusal
+
+DELETE_LOG_DAYS = 15
+_NOUNS = {
+    "persons": Noun.PERSON, "accounts": Noun.ACCOUNT, "contacts": Noun.CONTACT, "subscriptions": Noun.SUBSCRIPTION,
+    "opportunities": Noun.OPPORTUNITY, "tickets": Noun.TICKET, "milestones": Noun.MILESTONE,
+    "touchpoints": Noun.TOUCHPOINT, "tasks": Noun.TASK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object as this pull found it described."""
+
+    table: str
+    noun: Noun
+    mapper: Mapper
+    columns: tuple[str, ...]
+    tracks_deletes: bool
+
+
+class SalesforceSource:
+    """The streams of one org."""
+
+    def __init__(self, client: Client, settings: SalesforceSettings, tools: Tools) -> None:
+        self._client, self._settings, self._tools = client, settings, tools
+
+    def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
+        """Every page of `stream` that changed since `after`; all of them when None."""
+        position = read(after) if after is not None else None
+        about = self._describe(stream)
+        if isinstance(about, Refusal):
+            yield self._nothing(position, about)
+            return
+        if position is None or position.phase == DONE:
+            covered = self._covered(about)
+            position = (Position(ROWS, covered.isoformat()) if position is None
+                        else next_pull(position, covered, self._settings.overlap_s))
+        if position.phase == ROWS:
+            for page, position in self._rows(about, position):
+                yield page
+        if position.phase == DELETED:
+            yield from self._deletions(about, position)
+
+    # ---- rows ----
+
+    def _rows(self, about: _Object, position: Position) -> Iterator[tuple[Page, Position]]:
+        query = soql(about.table, about.columns, position)
+        body = self._client.query(query, deleted=about.tracks_deletes)
+        total, seen = body.get("totalSize"), 0
+        while True:
+            rows = _list_of(body, "records", about.table)
+            seen += len(rows)
+            position = next((moved for row in reversed(rows) if (moved := position.past(row)) is not position), position)
+            following = body.get("nextRecordsUrl")
+            is_last = bool(body.get("done", True)) or not isinstance(following, str)
+            if is_last:
+                position = replace(position, phase=DELETED if about.tracks_deletes and position.since else DONE)
+            records, refusals = _mapped(about.mapper, rows)
+            progress = min(1.0, seen / total) if isinstance(total, int) and total > 0 else None
+            watermark = values.instant(position.covered) if position.phase == DONE else None
+            yield Page(records, position.cursor, refusals, watermark=watermark, progress=progress), position
+            if is_last:
+                return
+            body = self._client.more(str(following))
+
+    # ---- deletions ----
+
+    def _deletions(self, about: _Object, position: Position) -> Iterator[Page]:
+        """The delete log since the last pull: it knows of rows that have left the recycle bin as well."""
+        done = replace(position, phase=DONE, after=None)
+        watermark = values.instant(position.covered)
+        now, since = self._tools.now(), values.instant(position.since or position.covered)
+        earliest = now - timedelta(days=DELETE_LOG_DAYS) + timedelta(minutes=5)
+        refusals = []
+        if since < earliest:
+            refusals.append(Refusal(
+                about.table, None, f"Salesforce lists deletions for {DELETE_LOG_DAYS} days only; rows deleted for good "
+                f"between {since:%Y-%m-%d %H:%M} and {earliest:%Y-%m-%d %H:%M} UTC may still be shown. "
+                "Pull this stream from its beginning.",
+            ))
+            since = earliest
+        log = self._client.deleted(about.table, since, max(now, since + timedelta(minutes=3)))
+        listed = sorted(
+            (row["id"], row.get("deletedDate")) for row in _list_of(log, "deletedRecords", about.table)
+            if isinstance(row.get("id"), str) and row["id"].isalnum() and row["id"] > (position.after or "")
+        )
+        size = min(self._settings.page_size, 200)
+        chunks = [listed[start:start + size] for start in range(0, len(listed), size)]
+        for chunk in chunks[:-1]:
+            yield Page(self._deleted(about, chunk), replace(position, after=chunk[-1][0]).cursor, refusals)
+            refusals = []
+        last = self._deleted(about, chunks[-1]) if chunks else ()
+        yield Page(last, done.cursor, refusals, watermark=watermark, progress=1.0)
+
+    def _deleted(self, about: _Object, listed: Sequence[tuple[str, Any]]) -> list[Record]:
+        """Records of deleted ids: the recycle bin says which were merged, and which are back and so left out."""
+        ids = ", ".join(f"'{external_id}'" for external_id, _ in listed)
+        known = [name for name in about.columns if name in ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")]
+        asked = f"SELECT {', '.join(known)} FROM {about.table} WHERE Id IN ({ids}) ORDER BY SystemModstamp, Id"
+        body = self._client.query(asked, deleted=True)
+        bin_ = {row.get("Id"): row for row in _list_of(body, "records", about.table)}
+        while not body.get("done", True) and isinstance(body.get("nextRecordsUrl"), str):
+            body = self._client.more(body["nextRecordsUrl"])
+            bin_ |= {row.get("Id"): row for row in _list_of(body, "records", about.table)}
+        records = []
+        for external_id, at in listed:
+            row = bin_.get(external_id, {})
+            if row.get("IsDeleted") is False:
+                continue
+            stamp = _instant_or_none(row.get("SystemModstamp")) or _instant_or_none(at)
+            records.append(mapping.deleted(about.noun, external_id, stamp, row.get("MasterRecordId")))
+        return records
+
+    # ---- before a pull ----
+
+    def _describe(self, stream: str) -> _Object | Refusal:
+        """What the org has of `stream`; a Refusal where its custom object is not there."""
+        if stream not in mapping.DEFAULTS:
+            raise RecordRejected(f'salesforce: there is no stream "{stream}". There are: {", ".join(mapping.DEFAULTS)}.')
+        table, noun = mapping.table_of(stream, self._settings), _NOUNS[stream]
+        try:
+            described = self._client.describe(table)
+        except NoSuchObject:
+            if table.endswith("__c"):
+                return Refusal(table, None, f"the org has no object {table}, or the user may not read it; "
+                               f'create it, or name yours in the setting "tables: {stream}"')
+            raise AccessDenied(f'salesforce: the app may not read "{table}". Grant "View All" on {table}, then run: '
+                               "steward connector check salesforce") from None
+        present = frozenset(
+            field["name"] for field in _list_of(described, "fields", table) if isinstance(field.get("name"), str)
+        )
+        if not {"Id", "SystemModstamp"} <= present:
+            raise Unavailable(f"salesforce: describe of {table} left out Id or SystemModstamp, which every object has. "
+                              "Steward tries again later.")
+        mapper = Mapper(stream, noun, self._settings, present)
+        columns = (*mapper.columns, "IsArchived") if "IsArchived" in present else mapper.columns
+        return _Object(table, noun, mapper, columns, "IsDeleted" in present and described.get("replicateable") is not False)
+
+    def _covered(self, about: _Object) -> datetime:
+        """Until when a query sees everything: earlier than now while a long transaction has not committed."""
+        now = self._tools.now()
+        if not about.tracks_deletes:
+            return now
+        window = timedelta(seconds=self._settings.overlap_s) + timedelta(minutes=2)
+        told = self._client.updated(about.table, now - window, now).get("latestDateCovered")
+        return min(now, _instant_or_none(told) or now - window)
+
+    def _nothing(self, position: Position | None, refusal: Refusal) -> Page:
+        """The one page of a stream whose object is not there; the cursor stays, so that nothing is skipped later."""
+        now = self._tools.now()
+        kept = position or Position(DONE, datetime.fromtimestamp(0, now.tzinfo).isoformat())
+        return Page((), kept.cursor, [refusal], watermark=now, progress=1.0)
+
+
+def _mapped(mapper: Mapper, rows: Sequence[dict[str, Any]]) -> tuple[list[Record], list[Refusal]]:
+    records, refusals = [], []
+    for row in rows:
+        record, faults = mapper.record(row)
+        refusals += faults
+        if record is not None:
+            records.append(record)
+    return records, refusals
+
+
+def _list_of(body: dict[str, Any], name: str, table: str) -> list[dict[str, Any]]:
+    """The objects in `body[name]`. Raises Unavailable where the answer has no such list."""
+    found = body.get(name)
+    if not isinstance(found, list):
+        raise Unavailable(f'salesforce: the answer about {table} has no list "{name}". Steward tries again later.')
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _instant_or_none(value: Any) -> datetime | None:
+    try:
+        return values.instant(value) if value else None
+    except ValueError:
+        return None
