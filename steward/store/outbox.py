@@ -93,16 +93,21 @@ def add(tx: Connection, rows: Sequence[OutboxRow]) -> int:
     return len(tx.execute(statement, [_values(row, position) for position, row in enumerate(rows)]).all())
 
 
-_DUE = """
-    SELECT key FROM outbox AS o
-    WHERE o.state IN ('pending', 'sending') AND o.due_at <= :now
-      AND (o.lease_until IS NULL OR o.lease_until <= :now)
-      AND NOT EXISTS (
+_HEAD_OF_LANE = """
+    o.state IN ('pending', 'sending') AND NOT EXISTS (
         SELECT 1 FROM outbox AS e
         WHERE e.account_id = o.account_id AND e.connection = o.connection AND e.state IN ('pending', 'sending')
           AND (e.created_at, e.position, e.key) < (o.created_at, o.position, o.key))
-    ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT :limit
 """
+_NEXT_DUE = f"""
+    SELECT min(CASE WHEN o.lease_until > o.due_at THEN o.lease_until ELSE o.due_at END)
+    FROM outbox AS o WHERE {_HEAD_OF_LANE}
+"""  # noqa: S608  a constant
+_DUE = f"""
+    SELECT key FROM outbox AS o
+    WHERE {_HEAD_OF_LANE} AND o.due_at <= :now AND (o.lease_until IS NULL OR o.lease_until <= :now)
+    ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT :limit
+"""  # noqa: S608  a constant
 _CLAIM = {
     "sqlite": f"""
         UPDATE outbox SET lease_until = :lease, epoch = epoch + 1 WHERE key IN ({_DUE}) RETURNING *
@@ -252,10 +257,9 @@ def counts(tx: Connection) -> dict[str, dict[str, int]]:
 
 
 def next_due(tx: Connection) -> datetime | None:
-    """When the next open row is due, or its lease ends; None where all are closed."""
-    when = func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))
-    found = tx.scalar(select(when).where(outbox.c.state.in_(OPEN_STATES)))
-    return from_text(found) if found else None
+    """When a row can be claimed next: one that waits behind another of its lane does not count; None for never."""
+    found: str | None = tx.scalar(text(_NEXT_DUE))
+    return from_text(found)
 
 
 def conservation(tx: Connection) -> Conservation:

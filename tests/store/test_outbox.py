@@ -196,10 +196,13 @@ def test_next_due_says_when_to_come_back(database: Any) -> None:
     """A worker that sleeps too long makes a person wait; one that never sleeps burns a core."""
     with database.write() as tx:
         assert outbox.next_due(tx) is None
-        outbox.add(tx, [row(due_at=LATER), row("drop/b/1/0", "b")])
+        outbox.add(tx, [row(due_at=LATER), row("drop/a/1/1"), row("drop/b/1/0", "b")])
         assert outbox.next_due(tx) == NOW
         outbox.claim(tx, NOW, 10, 30)
         assert outbox.next_due(tx) == NOW + timedelta(seconds=30)
+        [claimed] = outbox.claim(tx, NOW + timedelta(seconds=30), 10, 30)
+        outbox.expire(tx, claimed, NOW)
+        assert outbox.next_due(tx) == LATER, "what waits behind it cannot be sent before"
 
 
 def test_conservation_tells_a_delivery_without_proof(database: Any) -> None:

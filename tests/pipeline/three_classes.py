@@ -1,0 +1,168 @@
+"""A vendor with one door for each delivery class, a sink for each over real HTTP, and a worker to be killed.
+
+Run as a program it imports everything once, then forks a worker for each line it reads; the worker prints
+"ready", delivers until nothing is open, and prints its report. `SPEED` seconds pass for it in each real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import BaseModel
+
+from steward.contracts import Connection, Connector
+from steward.kit.http import failure
+from steward.kit.sandbox import Reply, Request, Sandbox, route
+from steward.model.actions import Action, DeliveryClass, IdempotencyKey, OpenCta, Receipt
+from steward.model.errors import OutcomeUnknown, RateLimited, Unavailable
+from steward.pipeline.deliver import deliver
+from steward.store import outbox
+from steward.store.database import Database
+from steward.store.outbox import OutboxRow
+
+NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
+SPEED = 100.0
+LINE = httpx.Client(verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+CLASSES = {"keyed": DeliveryClass.A, "tasks": DeliveryClass.B, "messages": DeliveryClass.C}
+
+
+class Vendor(Sandbox):
+    """`keyed` enforces a unique key, `tasks` can be searched by one, `messages` knows none."""
+
+    name = "vendor"
+
+    @route("PUT", "/keyed")
+    def upsert(self, request: Request) -> Reply:
+        key = request.json()["key"]
+        before = self.ledger.of(key)
+        return self._made(before[0].number if before else self.ledger.append("keyed", key, request.json()).number)
+
+    @route("POST", "/tasks")
+    @route("POST", "/messages")
+    def create(self, request: Request) -> Reply:
+        return self._made(self.ledger.append(request.path[1:], request.json()["key"], request.json()).number)
+
+    @route("GET", "/keyed")
+    @route("GET", "/tasks")
+    def search(self, request: Request) -> Reply:
+        found = self.ledger.of(request.query["key"])
+        return Reply(200, [{"id": str(effect.number)} for effect in found])
+
+    def _made(self, number: int) -> Reply:
+        return Reply(201, {"id": str(number)})
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A sink for one of the vendor's doors."""
+
+    url: str
+    name: str
+    now: Callable[[], datetime]
+    timeout_s: float = 1.0
+
+    def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
+        assert isinstance(action, OpenCta)
+        if action.subject == "bug":
+            raise KeyError("a secret")
+        answer = self._call("PUT" if self.name == "keyed" else "POST", {"json": {"key": key, "subject": action.subject}})
+        return Receipt(external_id=answer["id"], delivered_at=self.now())
+
+    def find(self, action: Action, key: IdempotencyKey) -> Receipt | None:
+        if self.name == "messages":
+            raise OutcomeUnknown("messages cannot be searched")
+        found = self._call("GET", {"params": {"key": key}})
+        return Receipt(external_id=found[0]["id"], delivered_at=self.now(), found=True) if found else None
+
+    def _call(self, method: str, what: dict[str, Any]) -> Any:
+        write = method != "GET"
+        try:
+            reply = LINE.request(method, f"{self.url}/{self.name}", timeout=self.timeout_s, **what)
+        except httpx.ConnectError:
+            raise Unavailable(f"{self.name} does not answer.") from None
+        except httpx.TransportError:
+            raise (OutcomeUnknown if write else Unavailable)(f"{self.name}: the line broke.") from None
+        if reply.is_success:
+            return reply.json()
+        raise failure(self.name, method, reply.status_code, reply.headers, "", write=write, now=self.now())
+
+
+class AlwaysBusy(Door):
+    def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
+        raise RateLimited("busy", 1.0)
+
+
+def connections(url: str, now: Callable[[], datetime], timeout_s: float = 1.0) -> dict[str, Connection]:
+    return {name: Connection(sink=Door(url, name, now, timeout_s)) for name in CLASSES}
+
+
+def connectors() -> dict[str, Connector]:
+    return {
+        name: Connector(
+            name=name, title=name, load_settings=lambda: BaseModel, connect=lambda *_: Connection(),
+            load_sandbox=lambda: Vendor, actions={"open_cta": promised},
+        )
+        for name, promised in CLASSES.items()
+    }
+
+
+def row(connection: str, account: str = "a", step: int = 0, *, subject: str = "Call them", **changes: Any) -> OutboxRow:
+    action = OpenCta(account_external_id=account, type="risk", subject=subject, due_on=date(2026, 3, 9))
+    values: dict[str, Any] = {
+        "key": IdempotencyKey(f"drop/{account}/1/{step}/{connection}"), "enrollment_id": f"drop/{account}/1",
+        "account_id": account, "playbook_id": "drop", "connection": connection, "connector": connection,
+        "delivery_class": CLASSES.get(connection, DeliveryClass.C), "action": action, "created_at": NOW, "due_at": NOW,
+    }
+    return OutboxRow(**{**values, **changes})
+
+
+def fast_clock(began: float) -> Callable[[], datetime]:
+    return lambda: NOW + timedelta(seconds=(time.time() - began) * SPEED)
+
+
+def work(database_url: str, data_dir: str, vendor_url: str, began: str) -> None:
+    """Deliver until nothing is open."""
+    clock = fast_clock(float(began))
+    db = Database.open(database_url, Path(data_dir))
+    say({"ready": os.getpid()})
+    while True:
+        report = deliver(
+            db, connections(vendor_url, clock), connectors(), clock, lambda seconds: time.sleep(seconds / SPEED), limit=20,
+        )
+        say({"pid": os.getpid(), **{name: value for name, value in asdict(report).items() if name != "next_due_at"}})
+        with db.read() as tx:
+            due = outbox.next_due(tx)
+        if due is None:
+            break
+        time.sleep(max((due - clock()).total_seconds() / SPEED, 0.005))
+    db.close()
+
+
+def say(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def fork_workers() -> None:
+    """For each line of stdin, a worker with its words as arguments."""
+    import signal
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    for line in sys.stdin:
+        arguments = line.split()
+        if os.fork() == 0:
+            work(*arguments)
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    fork_workers()
