@@ -28,9 +28,11 @@ def _sandbox() -> type[SalesforceSandbox]:
 def _connect(settings: SalesforceSettings, tools: Tools) -> Connection:
     from connectors.salesforce.check import check
     from connectors.salesforce.client import Client
+    from connectors.salesforce.mapping import check_settings
     from connectors.salesforce.sink import SalesforceSink
     from connectors.salesforce.source import SalesforceSource
 
+    check_settings(settings, {name: stream.noun for name, stream in CONNECTOR.streams.items() if stream.noun})
     client = Client(settings, tools)
     return Connection(
         source=SalesforceSource(client, settings, tools), sink=SalesforceSink(client, settings, tools),

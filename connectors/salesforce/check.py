@@ -1,4 +1,4 @@
-"""What `steward connector check salesforce` looks at: sign-in, objects and fields, the key field, the calls that are left."""
+"""What `steward connector check salesforce` looks at: sign-in, calls left, objects and fields, the key field."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.salesforce import mapping
 from connectors.salesforce.client import Client
+from connectors.salesforce.defaults import DEFAULTS
 from connectors.salesforce.settings import SalesforceSettings
 from connectors.salesforce.sink import TASK
 from steward.contracts import Finding
@@ -20,12 +21,13 @@ def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
     except StewardError as error:
         return [Finding("sign in and read the limits", False, str(error))]
     findings = [Finding("sign in and read the limits", True), _quota(limits)]
-    for stream in mapping.DEFAULTS:
+    for stream in DEFAULTS:
         table = mapping.table_of(stream, settings)
         try:
             described = client.describe(table)
         except GiveUp as error:
-            findings.append(Finding(f"read {table} ({stream})", False, f'Grant "Read" and "View All" on {table}. {error}'))
+            remedy = f'Grant "Read" and "View All" on {table}. {error}'
+            findings.append(Finding(f"read {table} ({stream})", False, remedy))
             if isinstance(error, AccessDenied):
                 break
             continue
@@ -59,7 +61,8 @@ def _fields(stream: str, table: str, described: dict[str, Any], settings: Salesf
     what = f"read {table} ({stream})" + (f"; not there and left out: {', '.join(missing)}" if missing else "")
     if not asked_for:
         return Finding(what, True)
-    return Finding(what, False, f"Create {', '.join(asked_for)} on {table}, let the user see them, or correct the setting.")
+    names = ", ".join(asked_for)
+    return Finding(what, False, f"Create {names} on {table}, let the user see them, or correct the setting.")
 
 
 def _key_field(described: dict[str, Any], settings: SalesforceSettings) -> Finding:
@@ -67,8 +70,8 @@ def _key_field(described: dict[str, Any], settings: SalesforceSettings) -> Findi
     fields = [each for each in described.get("fields") or () if isinstance(each, dict)]
     field = next((each for each in fields if each.get("name") == name), None)
     if field is None or not field.get("createable") or not described.get("createable"):
-        return Finding(f"write Task.{name}", False, f'Create the Activity field "{name}", Text(255), External ID, Unique, '
-                       "and let the user edit it and create Tasks.")
+        return Finding(f"write Task.{name}", False, f'Create the Activity field "{name}", Text(255), External ID, '
+                       "Unique, and let the user edit it and create Tasks.")
     what = f"Task.{name} is External ID and Unique (delivery class A)"
     if field.get("externalId") and field.get("unique"):
         return Finding(what, True)

@@ -73,7 +73,8 @@ class Client:
                 return getattr(sf, table).describe()
             except Answered as answer:
                 if answer.status == 404 and _said(answer.body)[0] == "NOT_FOUND":
-                    raise NoSuchObject(f'{SYSTEM}: the org has no object "{table}", or the user may not read it') from None
+                    said = f'{SYSTEM}: the org has no object "{table}", or the user may not read it'
+                    raise NoSuchObject(said) from None
                 raise
 
         return self._read(f"describe of {table}", call)
@@ -205,8 +206,8 @@ class Client:
         body = _json_of(answer.body)
         if answer.status in (400, 401) and isinstance(body, dict) and "error" in body:
             said = self._clean(f"{body.get('error')}: {body.get('error_description', '')}")
-            return AccessDenied(f"{SYSTEM}: sign-in was refused ({said}). Check client_id and its secret or key, and that "
-                                "the app allows this flow; then run: steward connector check salesforce")
+            return AccessDenied(f"{SYSTEM}: sign-in was refused ({said}). Check client_id and its secret or key, and "
+                                "that the app allows this flow; then run: steward connector check salesforce")
         return self._failure("sign-in", answer, write=False)
 
     def _failure(self, what: str, answer: Answered, *, write: bool) -> StewardError:
@@ -239,8 +240,8 @@ class Client:
         return " ".join(text.split())[:_MOST_WORDS]
 
 
-class _DeadToken(Exception):  # noqa: N818  it never leaves this module
-    pass
+class _DeadToken(Exception):
+    """Salesforce no longer takes the token; never leaves this module."""
 
 
 def _broken(what: str, broken: Broken, *, write: bool) -> StewardError:

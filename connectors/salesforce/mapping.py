@@ -2,83 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.salesforce import values
+from connectors.salesforce.defaults import DEFAULTS, WORDS
 from connectors.salesforce.key import from_field
 from connectors.salesforce.settings import FieldNames, SalesforceSettings
+from steward.model.errors import ConfigError
 from steward.model.records import FIELDS, FieldType, Noun, Record, Refusal, Value
 
 Row = Mapping[str, Any]
 Parse = Callable[[Any], Value]
 
-# Stream -> its object, and our field -> the Salesforce field, or fields of which the first with a value counts.
-DEFAULTS: Mapping[str, tuple[str, Mapping[str, FieldNames]]] = {
-    "persons": ("User", {
-        "name": "Name", "email": "Email", "title": "Title", "active": "IsActive", "manager_external_id": "ManagerId",
-        "timezone": "TimeZoneSidKey",
-    }),
-    "accounts": ("Account", {
-        "name": "Name", "domain": "Website", "segment": "Segment__c", "lifecycle": ("Lifecycle__c", "Type"),
-        "industry": "Industry", "country": ("BillingCountryCode", "BillingCountry"), "timezone": "Time_Zone__c",
-        "employees": "NumberOfEmployees", "arr": "ARR__c", "created_at": "CreatedDate",
-        "csm_external_id": ("CSM__c", "OwnerId"), "account_manager_external_id": "OwnerId", "parent_external_id": "ParentId",
-        "do_not_contact": "Do_Not_Contact__c",
-    }),
-    "contacts": ("Contact", {
-        "account_external_id": "AccountId", "name": "Name", "email": "Email", "title": "Title", "role": "Role__c",
-        "active": "!No_Longer_At_Company__c", "left_on": "Left_On__c", "last_seen_at": "Last_Login__c",
-    }),
-    "subscriptions": ("Contract", {
-        "account_external_id": "AccountId", "product": "Product__c", "plan": "Plan__c", "status": "Status",
-        "starts_on": "StartDate", "ends_on": "EndDate", "arr": "ARR__c", "seats": "Seats__c", "auto_renew": "Auto_Renew__c",
-        "payment_overdue_days": "Payment_Overdue_Days__c",
-    }),
-    "opportunities": ("Opportunity", {
-        "account_external_id": "AccountId", "name": "Name", "kind": "Type", "stage": "StageName", "amount": "Amount",
-        "close_on": "CloseDate", "is_closed": "IsClosed", "is_won": "IsWon", "owner_external_id": "OwnerId",
-        "handoff_complete": "Handoff_Complete__c", "created_at": "CreatedDate",
-    }),
-    "tickets": ("Case", {
-        "account_external_id": "AccountId", "subject": "Subject", "priority": "Priority", "status": ("Status", "IsClosed"),
-        "opened_at": "CreatedDate", "closed_at": "ClosedDate", "first_response_at": "First_Response_At__c", "csat": "CSAT__c",
-    }),
-    "milestones": ("Onboarding_Milestone__c", {
-        "account_external_id": "Account__c", "plan": "Plan__c", "name": "Name", "position": "Position__c",
-        "due_on": "Due_On__c", "started_on": "Started_On__c", "reached_on": "Reached_On__c",
-    }),
-    "touchpoints": ("Event", {
-        "account_external_id": "AccountId", "kind": ("Type", "EventSubtype"), "subject": "Subject",
-        "held_at": ("StartDateTime", "ActivityDateTime"), "person_external_id": "OwnerId",
-    }),
-    "tasks": ("Task", {
-        "account_external_id": "AccountId", "subject": "Subject", "status": "IsClosed", "due_on": "ActivityDate",
-        "owner_external_id": "OwnerId",
-    }),
-}
-
-# Our words, and those of Salesforce's standard picklists that mean them.
-WORDS: Mapping[tuple[Noun, str], Mapping[str, str]] = {
-    (Noun.ACCOUNT, "segment"): {"enterprise": "enterprise", "mid_market": "mid_market", "midmarket": "mid_market",
-                                "smb": "smb", "small_business": "smb"},
-    (Noun.ACCOUNT, "lifecycle"): {"prospect": "prospect", "onboarding": "onboarding", "customer": "customer",
-                                  "customer_direct": "customer", "customer_channel": "customer", "churned": "churned",
-                                  "former_customer": "churned"},
-    (Noun.CONTACT, "role"): {"champion": "champion", "sponsor": "sponsor", "executive_sponsor": "sponsor",
-                             "economic_buyer": "sponsor", "decision_maker": "sponsor", "admin": "admin",
-                             "administrator": "admin", "user": "user", "end_user": "user", "billing": "billing"},
-    (Noun.SUBSCRIPTION, "status"): {"active": "active", "activated": "active", "pending": "pending", "draft": "pending",
-                                    "in_approval_process": "pending", "cancelled": "cancelled", "canceled": "cancelled",
-                                    "terminated": "cancelled", "expired": "expired"},
-    (Noun.OPPORTUNITY, "kind"): {"new": "new", "new_business": "new", "new_customer": "new", "renewal": "renewal",
-                                 "existing_customer_replacement": "renewal", "expansion": "expansion", "upsell": "expansion",
-                                 "add_on": "expansion", "existing_business": "expansion",
-                                 "existing_customer_upgrade": "expansion"},
-    (Noun.TICKET, "priority"): {"low": "low", "normal": "normal", "medium": "normal", "high": "high", "urgent": "urgent",
-                                "critical": "urgent"},
-}
+_SYSTEM = ("SystemModstamp", "IsDeleted", "MasterRecordId", "CurrencyIsoCode")
 _PENDING = frozenset({"pending", "on_hold", "waiting_on_customer", "waiting_for_customer", "awaiting_customer"})
 _KINDS = frozenset({"call", "meeting", "email", "qbr"})
 
@@ -103,7 +42,7 @@ class Mapper:
             found = tuple(name for name in names if name.removeprefix("!") in present)
             if found:
                 self._columns.append(_Column(ours, found, self._parser(ours)))
-        system = [name for name in ("SystemModstamp", "IsDeleted", "MasterRecordId", "CurrencyIsoCode") if name in present]
+        system = [name for name in _SYSTEM if name in present]
         mapped = sorted({name.removeprefix("!") for column in self._columns for name in column.names} - {"Id", *system})
         self.columns: tuple[str, ...] = ("Id", *system, *mapped)
 
@@ -149,6 +88,25 @@ class Mapper:
         return (lambda value: own.get(values.slug(value)) or plain(value)) if own else plain
 
 
+def check_settings(settings: SalesforceSettings, nouns: Mapping[str, Noun]) -> None:
+    """Raise ConfigError where a setting names a stream, an object or a field of ours that there is not."""
+    _known("tables", settings.tables, list(nouns))
+    fields = {table_of(stream, settings): list(FIELDS[noun]) for stream, noun in nouns.items()}
+    for setting, by_table in (("fields", settings.fields), ("values", settings.values)):
+        _known(setting, by_table, list(fields))
+        for table, named in by_table.items():
+            _known(f"{setting}.{table}", named, fields[table])
+    _known("custom_fields", settings.custom_fields, list(fields))
+
+
+def _known(setting: str, given: Iterable[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
+            raise ConfigError(f'salesforce: the setting "{setting}" names "{name}", which there is not. {hint}')
+
+
 def table_of(stream: str, settings: SalesforceSettings) -> str:
     """The object behind `stream`."""
     return settings.tables.get(stream, DEFAULTS[stream][0])
@@ -191,7 +149,8 @@ def _word_parser(table: Mapping[str, str], ours: list[str]) -> Parse:
     def parse(value: Any) -> str:
         found = table.get(values.slug(value))
         if found is None:
-            raise ValueError(f'"{values.text(value)[:60]}" is none of {", ".join(ours)}; map it in the setting "values"')
+            said = f'"{values.text(value)[:60]}" is none of {", ".join(ours)}'
+            raise ValueError(f'{said}; map it in the setting "values"')
         return found
 
     return parse

@@ -55,8 +55,8 @@ def check_write(table: Table, row: Mapping[str, Any], tables: Mapping[str, Table
         if field is None:
             raise Refused("INVALID_FIELD", f"No such column '{name}' on sobject of type {table.schema.name}")
         if name in _READ_ONLY:
-            raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {name}. Please check the "
-                          "security settings of this field and verify that it is read/write for your profile.", name)
+            said = f"Unable to create/update fields: {name}. Please check the security settings of this field."
+            raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", said, name)
         if field.textual and value is not None and len(str(value)) > field.length:
             said = f"{name}: data value too large: {str(value)[:60]} (max length={field.length})"
             raise Refused("STRING_TOO_LONG", said, name)

@@ -92,7 +92,8 @@ def _account(tables: dict[str, list[Row]], number: int, now: datetime) -> None:
     })
     tables["Task"].append({
         **both, "Id": _id("Task", number), "AccountId": account, "WhatId": account, "OwnerId": owner,
-        "Subject": "Follow up", "Status": "Completed" if number % 2 else "Not Started", "ActivityDate": stamp.date(), "Priority": "Normal",
+        "Subject": "Follow up", "Status": "Completed" if number % 2 else "Not Started", "Priority": "Normal",
+        "ActivityDate": stamp.date(),
     })
 
 

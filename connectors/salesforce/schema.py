@@ -90,8 +90,8 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
     }),
     ("Opportunity", "006", {
         "reference": "AccountId OwnerId", "string": "Name", "picklist": "Type StageName LeadSource",
-        "currency": "Amount", "double": "Probability", "date": "CloseDate", "boolean": "IsClosed IsWon Handoff_Complete__c",
-        "textarea": "Description",
+        "currency": "Amount", "double": "Probability", "date": "CloseDate",
+        "boolean": "IsClosed IsWon Handoff_Complete__c", "textarea": "Description",
     }),
     ("Case", "500", {
         "reference": "AccountId ContactId OwnerId MasterRecordId", "string": "CaseNumber Subject",
@@ -104,7 +104,8 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
     }),
     ("Event", "00U", {
         "reference": "AccountId WhatId WhoId OwnerId", "string": "Subject", "textarea": "Description",
-        "picklist": "Type EventSubtype", "datetime": "StartDateTime EndDateTime ActivityDateTime", "boolean": "IsArchived",
+        "picklist": "Type EventSubtype", "datetime": "StartDateTime EndDateTime ActivityDateTime",
+        "boolean": "IsArchived",
     }),
     ("Task", "00T", {
         "reference": "AccountId WhatId WhoId OwnerId", "string": "Subject", "textarea": "Description",

@@ -26,7 +26,7 @@ MOST_BODY_BYTES = 64 * 2**20
 _CHUNK_BYTES = 64 * 1024
 
 
-class Answered(Exception):  # noqa: N818  it is an answer, and whether it is an error depends on the call
+class Answered(Exception):
     """Salesforce, or something before it, answered with another status than 2xx."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -34,7 +34,7 @@ class Answered(Exception):  # noqa: N818  it is an answer, and whether it is an 
         self.status, self.headers, self.body = status, headers, body
 
 
-class Broken(Exception):  # noqa: N818  `sent` decides what it means
+class Broken(Exception):
     """The line broke or the deadline passed; `sent` is False where Salesforce provably saw nothing of the call."""
 
     def __init__(self, why: str, sent: bool) -> None:
@@ -60,7 +60,7 @@ class Session(requests.Session):
             with _watched(self._deadline_s):
                 response = super().send(request, **kwargs)
                 # requests has no public way to set a body that was read with a limit.
-                response._content = _read(response, time.monotonic() + self._deadline_s)  # noqa: SLF001
+                response._content = _read(response, time.monotonic() + self._deadline_s)
         except requests.RequestException as error:
             raise Broken(_why(error), sent=not _never_connected(error)) from None
         if not 200 <= response.status_code < 300:

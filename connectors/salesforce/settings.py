@@ -68,7 +68,7 @@ class SalesforceSettings(BaseModel):
             return f"https://{host}"
         if plain and parts.scheme == "http" and host in _LOOPBACK:
             return value.rstrip("/")
-        raise ValueError('write the My Domain URL, "https://acme.my.salesforce.com" (http only for a sandbox on 127.0.0.1)')
+        raise ValueError('write the My Domain URL, "https://acme.my.salesforce.com" (http only to 127.0.0.1)')
 
     @field_validator("tables", "fields", "custom_fields", "id_fields", "task_key_field")
     @classmethod

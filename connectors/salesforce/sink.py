@@ -41,25 +41,27 @@ class SalesforceSink:
         found = self.find(action, key)
         return found or self._receipt(self._client.create(TASK, {**row, self._field: to_field(key)}), found=False)
 
-    def find(self, action: Action, key: IdempotencyKey) -> Receipt | None:  # noqa: ARG002  the key says it all
+    def find(self, action: Action, key: IdempotencyKey) -> Receipt | None:
         """The receipt of the task that `key` opened, deleted by a person or not; None where there is none."""
         wanted = quote_soql_value(to_field(key))
         asked = f"SELECT Id FROM {TASK} WHERE {self._field} = {wanted} ORDER BY Id LIMIT 1"  # noqa: S608  quoted above
         found = self._client.query(asked, deleted=True)
         records = found.get("records")
         if not isinstance(records, list) or "totalSize" not in found:
-            raise Unavailable("salesforce: the search for the task was answered without a result. Steward tries again later.")
+            raise Unavailable("salesforce: the search for the task was answered without a result. Steward tries again.")
         external_id = records[0].get("Id") if records and isinstance(records[0], dict) else None
         return self._receipt(str(external_id), found=True) if external_id else None
 
     def _key_is_enforced(self) -> bool:
         """Whether Salesforce itself keeps the key unique (class A); where not, Steward looks first (class B)."""
         fields = self._client.describe(TASK).get("fields")
-        field = next((each for each in fields or () if isinstance(each, dict) and each.get("name") == self._field), None)
+        known = [each for each in fields or () if isinstance(each, dict)]
+        field = next((each for each in known if each.get("name") == self._field), None)
         if field is None:
             raise RecordRejected(
                 f'salesforce: Task has no field "{self._field}", or the user may not see it. Create the Activity field '
-                f'"{self._field}", Text(255), External ID, Unique; then run: steward connector check salesforce', self._field,
+                f'"{self._field}", Text(255), External ID, Unique; then run: steward connector check salesforce',
+                self._field,
             )
         return bool(field.get("externalId")) and bool(field.get("unique"))
 
@@ -82,7 +84,8 @@ class SalesforceSink:
         """The id of the active user with that address; of several, a standard user first."""
         asked = ("SELECT Id, UserType FROM User "  # noqa: S608  the one value is quoted, the rest is ours
                  f"WHERE Email = {quote_soql_value(email)} AND IsActive = true ORDER BY Id LIMIT 20")
-        rows = [row for row in self._client.query(asked).get("records") or () if isinstance(row, dict) and row.get("Id")]
+        found = self._client.query(asked).get("records")
+        rows = [row for row in found or () if isinstance(row, dict) and row.get("Id")]
         rows.sort(key=lambda row: row.get("UserType") != "Standard")
         return str(rows[0]["Id"]) if rows else None
 

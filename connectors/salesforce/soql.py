@@ -277,8 +277,9 @@ class _Parser:
         fields = self._table.fields
         found = fields.get(name) or next((each for each in fields.values() if each.name.lower() == name.lower()), None)
         if found is None:
-            raise SoqlError("INVALID_FIELD", f"No such column '{name}' on entity '{self._table.name}'. If you are "
-                            "attempting to use a custom field, be sure to append the '__c' after the custom field name.")
+            said = (f"No such column '{name}' on entity '{self._table.name}'. If you are attempting to use a custom "
+                    "field, be sure to append the '__c' after the custom field name.")
+            raise SoqlError("INVALID_FIELD", said)
         return found
 
     def _take(self, kind: str) -> str:

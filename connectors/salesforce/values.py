@@ -21,18 +21,17 @@ _NOT_WORD = re.compile(r"\W+")
 _SHOWN = 60
 
 # Names of countries as orgs without country picklists have them; everything else needs `values` or a code.
-_COUNTRIES: Mapping[str, str] = dict(
-    pair.split("=") for pair in (  # noqa: SIM905  a table to be read
-        "argentina=AR australia=AU austria=AT belgium=BE brazil=BR bulgaria=BG canada=CA chile=CL china=CN colombia=CO "
-        "croatia=HR czech_republic=CZ czechia=CZ denmark=DK egypt=EG estonia=EE finland=FI france=FR germany=DE "
-        "deutschland=DE greece=GR hong_kong=HK hungary=HU iceland=IS india=IN indonesia=ID ireland=IE israel=IL italy=IT "
-        "japan=JP kenya=KE latvia=LV lithuania=LT luxembourg=LU malaysia=MY mexico=MX netherlands=NL the_netherlands=NL "
-        "new_zealand=NZ nigeria=NG norway=NO pakistan=PK peru=PE philippines=PH poland=PL portugal=PT romania=RO "
-        "saudi_arabia=SA serbia=RS singapore=SG slovakia=SK slovenia=SI south_africa=ZA south_korea=KR spain=ES sweden=SE "
-        "switzerland=CH taiwan=TW thailand=TH turkey=TR türkiye=TR ukraine=UA united_arab_emirates=AE united_kingdom=GB "
-        "uk=GB great_britain=GB england=GB united_states=US united_states_of_america=US usa=US uruguay=UY vietnam=VN"
-    ).split()
-)
+_COUNTRIES: Mapping[str, str] = dict(pair.split("=") for pair in (  # noqa: SIM905  a table to be read
+    "argentina=AR australia=AU austria=AT belgium=BE brazil=BR bulgaria=BG canada=CA chile=CL china=CN "
+    "colombia=CO croatia=HR czech_republic=CZ czechia=CZ denmark=DK egypt=EG estonia=EE finland=FI france=FR "
+    "germany=DE deutschland=DE greece=GR hong_kong=HK hungary=HU iceland=IS india=IN indonesia=ID ireland=IE "
+    "israel=IL italy=IT japan=JP kenya=KE latvia=LV lithuania=LT luxembourg=LU malaysia=MY mexico=MX "
+    "netherlands=NL the_netherlands=NL new_zealand=NZ nigeria=NG norway=NO pakistan=PK peru=PE philippines=PH "
+    "poland=PL portugal=PT romania=RO saudi_arabia=SA serbia=RS singapore=SG slovakia=SK slovenia=SI "
+    "south_africa=ZA south_korea=KR spain=ES sweden=SE switzerland=CH taiwan=TW thailand=TH turkey=TR "
+    "türkiye=TR ukraine=UA united_arab_emirates=AE united_kingdom=GB uk=GB great_britain=GB england=GB "
+    "united_states=US united_states_of_america=US usa=US uruguay=UY vietnam=VN "
+).split())
 
 
 def text(value: object) -> str:
