@@ -207,6 +207,11 @@ def _template_names(node: Node | None) -> Iterable[Scalar]:
 
 def _version(playbook: Playbook) -> str:
     """8 hex digits of the canonical form; the same for the same playbook, however it is laid out."""
+    return hashlib.sha256(canonical_form(playbook).encode()).hexdigest()[:8]
+
+
+def canonical_form(playbook: Playbook) -> str:
+    """All that decides what the playbook does, as JSON: without layout, mode and priority."""
     steps = [
         {"kind": step.kind, "to": step.to, "template": step.template} if isinstance(step, MessageStep)
         else {"kind": step.kind, "type": step.type, "due": str(step.due), "assign": step.assign,
@@ -227,7 +232,7 @@ def _version(playbook: Playbook) -> str:
         "exit": [[name, canonical(condition)] for name, condition in playbook.exits],
         "inhibited_by": playbook.inhibited_by,
     }
-    return hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()[:8]
+    return json.dumps(form, sort_keys=True)
 
 
 def _messages(path: Path, catalog: Mapping[str, FactSpec]) -> tuple[dict[str, MessageTemplate], tuple[Finding, ...]]:

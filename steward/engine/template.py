@@ -97,5 +97,7 @@ def write(value: Any, filter_name: str, spec: FactSpec | None) -> str:
 def plain(name: str, title: str, why: str) -> MessageTemplate:
     """The card of a playbook that names no template."""
     safe_title, safe_why = (_BRACES.sub("", text) for text in (title, why))
+    fields = (("ARR", "{{ account.arr | money }}"), ("Renewal in", "{{ renewal.days_left | days }}"),
+              ("Segment", "{{ account.segment }}"), ("CSM", "{{ account.csm }}"))
     return MessageTemplate(name, f"{{{{ account.name }}}}: {safe_title}",
-                           f"{{{{ account.name }}}}: {safe_title}. {safe_why}", next_step=safe_why)
+                           f"{{{{ account.name }}}}: {safe_title}. {safe_why}", fields=fields, next_step=safe_why)
