@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from steward.engine.language import Playbook
     from steward.facts.scorecard import Scorecard
     from steward.model.facts import FactSpec
+    from steward.pipeline.deliver import DeliverReport
+    from steward.pipeline.derive import DeriveReport
+    from steward.pipeline.evaluate import EvaluateReport
+    from steward.pipeline.receive import InboxWriter
+    from steward.pipeline.sync import SyncReport
     from steward.store.database import Database
 
 
@@ -89,6 +94,36 @@ class Hub:
         from steward.engine.load import load_folder
 
         return tuple(load_folder(self.settings.playbooks, self.catalog))
+
+    # ---- the verbs, with this company's parts ----
+
+    def sync(self, name: str, on_page: OnPage | None = None) -> SyncReport:
+        """Pull what changed from the connection `name`."""
+        from steward.pipeline.sync import sync
+
+        return sync(self.db, name, self.connectors[name], self.connection(name), self.clock, self.sleep,
+                    on_page=on_page)
+
+    def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
+        """Derive the facts of all accounts, or of those named."""
+        from steward.pipeline.derive import derive
+
+        return derive(self.db, self.settings, self.catalog, self.scorecard, self.clock(),
+                      connectors=self.connectors, account_ids=account_ids)
+
+    def evaluate(self, account_ids: Sequence[str] | None = None) -> EvaluateReport:
+        """Evaluate every playbook over all accounts, or over those named."""
+        from steward.pipeline.evaluate import evaluate
+
+        return evaluate(self.db, self.playbooks, self.catalog, self.settings, self.connectors, self.clock(),
+                        account_ids)
+
+    def deliver(self, on_done: Callable[[OutboxRow, str], None] | None = None) -> DeliverReport:
+        """Deliver what is due."""
+        from steward.pipeline.deliver import deliver
+
+        sinks = {name: self.connection(name) for name, known in self.connectors.items() if known.actions}
+        return deliver(self.db, sinks, self.connectors, self.clock, self.sleep, on_done=on_done)
 
 
 def connect(
