@@ -50,6 +50,12 @@ def facts_in(text: str) -> tuple[str, ...]:
     return tuple(found[1] for found in _HOLE.finditer(text))
 
 
+def says_something(text: str, row: Mapping[str, Any]) -> bool:
+    """Whether the template names no fact, or one that is known."""
+    named = facts_in(text)
+    return not named or any(row.get(name) is not None for name in named)
+
+
 def faults_of(text: str, catalog: Mapping[str, FactSpec]) -> tuple[tuple[str, str], ...]:
     """What is wrong with a template: (message, the word at fault), for each fault."""
     faults = []

@@ -137,7 +137,8 @@ def card_of(at: Desk, cause: Cause, rung: Rung | None) -> Card:
     return Card(
         sentence=sentence, title=title, tone=words.tone,  # type: ignore[arg-type]  # the loader checked the tone
         fields=tuple(CardField(label=label, value=fill(value)) for label, value in words.fields),
-        changes=tuple(fill(text) for text in words.changes), next_step=fill(words.next_step),
+        changes=tuple(fill(text) for text in words.changes if template.says_something(text, cause.row)),
+        next_step=fill(words.next_step),
         buttons=(Button(label="Acknowledge", answer="acknowledge"),),
         context=(f"{playbook.label} · {'; '.join(_reasons(cause, at.catalog))}", _ages(cause, at.now), *because))
 
