@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from steward.kit.untrusted import plain
+from steward.kit.untrusted import for_mrkdwn, plain
 from steward.model.actions import Button, Card, CardField
 
 MOST_CHARACTERS = 12_000
@@ -73,7 +73,7 @@ def _field(field: CardField, most: int) -> dict[str, Any]:
     both = f"{field.label}\n{field.value}"
     if _MARKS.search(field.label) or _MARKS.search(plain(field.value)):
         return _plain_text(both, most)
-    label = _escape(_one_line(field.label))[:most // 2]
+    label = for_mrkdwn(_one_line(field.label))[:most // 2]
     value = _fit(field.value, most - len(label) - 3) or "–"
     # verbatim: Slack makes no links of addresses and names of channels in it.
     return {"type": "mrkdwn", "text": f"*{label}*\n{value}", "verbatim": True}
@@ -106,18 +106,13 @@ def _plain_text(text: str, most: int) -> dict[str, Any]:
 
 def _fit(text: str, most: int) -> str:
     """`text` escaped, in at most `most` characters: whole lines where that leaves something, else cut."""
-    escaped = _escape(plain(text))
+    escaped = for_mrkdwn(text)
     if len(escaped) <= most:
         return escaped
     kept = escaped[:most - 2].rpartition("\n")[0]
     if len(kept) < most // 2:
         kept = re.sub(r"&\w{0,3}$", "", escaped[:most - 2])     # never half an entity
     return f"{kept} …"
-
-
-def _escape(text: str) -> str:
-    """The three characters that Slack reads as control, everywhere: `<!channel>` and `<@U…>` become text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _one_line(text: str) -> str:

@@ -9,21 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from steward.demo.company import VP_EMAIL
-from steward.demo.company.curves import ACCOUNT_COLUMN
 from steward.demo.company.hubspot import RATES
 
-_OURS: Mapping[str, Mapping[str, Any]] = {      # what this company has set up in each system, beside how to reach it
-    "salesforce": {"id_fields": {"usage": "Workspace_Id__c"}},
-    "hubspot": {"subscription_object": "p_subscriptions", "milestone_object": "p_milestones"},
-    "usage": {"account_column": ACCOUNT_COLUMN},
-    "slack": {},
-}
 _EVERY = {"salesforce": "5m", "hubspot": "5m", "usage": "15m", "slack": "15m"}
 _CRMS = ["salesforce", "hubspot"]
 # Salesforce is the company's master of who owns an account and what it pays; HubSpot of what marketing writes.
 _TRUTH = {
     "account.name": _CRMS, "account.domain": _CRMS, "account.arr": _CRMS, "account.csm_external_id": _CRMS,
-    "account.lifecycle": _CRMS, "account.segment": _CRMS, "account.industry": _CRMS[::-1], "account.employees": _CRMS[::-1],
+    "account.lifecycle": _CRMS, "account.segment": _CRMS, "account.industry": _CRMS[::-1],
+    "account.employees": _CRMS[::-1],
 }
 _HEAD = """# The demo company. `steward doctor --config FILE` says whether everything here can be reached.
 # The file is written anew at each start of the demo: the sandboxes listen on other ports then.
@@ -37,7 +31,7 @@ def config_text(settings: Mapping[str, Mapping[str, Any]], *, playbooks: Path, d
     """
     from ruamel.yaml import YAML
 
-    named = [name for name in _OURS if name in settings]
+    named = [name for name in _EVERY if name in settings]
     document = {
         "company": {
             "name": "Steward Demo", "currency": "USD", "timezone": "Europe/London", "roles": {"vp_cs": VP_EMAIL},
@@ -45,7 +39,7 @@ def config_text(settings: Mapping[str, Mapping[str, Any]], *, playbooks: Path, d
         },
         "store": {"url": database_url, "data_dir": "data"},
         "connections": {
-            name: {"connector": name, "every": _EVERY[name], "settings": {**settings[name], **_OURS[name]}} for name in named
+            name: {"connector": name, "every": _EVERY[name], "settings": dict(settings[name])} for name in named
         },
         "truth": {field: list(order) for field, order in _TRUTH.items()} if set(_CRMS) <= set(named) else {},
         "routing": {
@@ -57,7 +51,6 @@ def config_text(settings: Mapping[str, Mapping[str, Any]], *, playbooks: Path, d
     }
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
     yaml.width = 1_000
     held = StringIO()
     yaml.dump(document, held)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 METRICS = ("active_users", "logins", "reports", "dashboards", "automations", "api_calls", "exports", "integrations")
 HISTORY_DAYS = 730
-ACCOUNT_COLUMN, DAY_COLUMN = "workspace_id", "day"
+ACCOUNT_COLUMN, DAY_COLUMN = "account_external_id", "day"
 NOBODYS = "ws-internal-qa"                      # a workspace that no CRM knows
 
 _NEVER = 10**6                                  # a day far away, as an ordinal
@@ -124,7 +124,7 @@ class Usage:
             day = following
 
     def frame(self, first: date, last: date) -> pl.DataFrame:
-        """One row for each account and day on which anybody came: workspace_id, day and the metrics."""
+        """One row for each account and day on which anybody came: account_external_id, day and the metrics."""
         import numpy as np
         import polars as pl
 

@@ -117,7 +117,7 @@ def _accounts(life: Life, seed: int, as_of: date) -> Iterator[Row]:
     older = _at(life.created_on + timedelta(days=1))
     copy = {
         **main, "Name": variant(life.who, chance), "CreatedDate": older, "LastModifiedDate": older, "ARR__c": None,
-        "Workspace_Id__c": None, "Segment__c": None, "Lifecycle__c": None, "Type": None,
+        "Product_Account_Id__c": None, "Segment__c": None, "Lifecycle__c": None, "Type": None,
     }
     if extra < 0.03:
         website = chance.choice((main["Website"], f"http://{life.who.domain.upper()}/home?utm=x", None))
@@ -143,7 +143,8 @@ def _main(life: Life) -> Row:
         "Time_Zone__c": life.who.timezone, "ARR__c": life.arr if life.arr_known and life.started_on else None,
         "CurrencyIsoCode": life.currency, "OwnerId": user_id(f"sales-{life.salesperson}"),
         "CSM__c": user_id(f"csm-{life.csm}") if life.lifecycle != "prospect" else None,
-        "Do_Not_Contact__c": life.do_not_contact, "Workspace_Id__c": life.workspace_id if life.started_on else None,
+        "Do_Not_Contact__c": life.do_not_contact,
+        "Product_Account_Id__c": life.workspace_id if life.started_on else None,
         "CreatedDate": _at(life.created_on), "LastModifiedDate": _instant(life.changed_at), "IsDeleted": False,
         "MasterRecordId": None,
     }
