@@ -42,7 +42,8 @@ class Known:
     """Everything that facts are made of.
 
     `records`: frames as `steward.store.records.frame` gives them; an absent noun has no records.
-    `accounts`: one row for each account with the fields of the noun, each from the source that is trusted for it.
+    `accounts`: one row for each account as `steward.store.merged.merged_accounts` gives it: each field from the source
+    that is trusted for it, and `csm_connection`, whose id `csm_external_id` is.
     `known_in`: account_id and connection, one row for each system that an account is known in.
     `watermarks`: up to when a connection's records of a noun are read to the end; absent where they never were.
     `usage`: account_id, day and one column for each metric; `usage_days`: every day the feed named any account.

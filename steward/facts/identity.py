@@ -44,7 +44,8 @@ _AS_IT_IS = ("name", "domain", "segment", "lifecycle", "industry", "country", "e
 
 def facts(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, basis: Basis) -> pl.DataFrame:
     """The master facts of every account. `accounts`: one row for each, every field from the source that is trusted for
-    it; `records`: the account's record in each system; `people`: our own people, by connection and external id."""
+    it, `csm_connection` being the one that `csm_external_id` is of; `records`: the account's record in each system;
+    `people`: our own people, by connection and external id."""
     known_by = records.group_by("account_id").agg(
         basis.days_since(basis.day("created_at")).max().alias("account.age_days"),
         pl.col("do_not_contact").any().alias("_forbidden"),
@@ -52,7 +53,7 @@ def facts(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, b
         pl.col("connection").n_unique().alias("account.in_crm_count"),
     )
     return accounts.join(known_by, on="account_id", how="left").join(
-        _owners(accounts, records, people), on="account_id", how="left",
+        _owners(accounts, people), on="account_id", how="left",
     ).select(
         "account_id",
         *(pl.col(name).alias(f"account.{name}") for name in _AS_IT_IS),
@@ -68,16 +69,14 @@ def facts(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, b
     )
 
 
-def _owners(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """The CSM of each account: the person of that id in the connection whose account record names it."""
-    named = records.select("account_id", "connection", "csm_external_id").unique().sort("connection")
+def _owners(accounts: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """The CSM of each account: the person of that id in the connection that names it."""
     here = people.select(
-        "connection",
+        pl.col("connection").alias("csm_connection"),
         pl.col("external_id").alias("csm_external_id"),
         pl.col("name").alias("account.csm"),
         pl.col("email").alias("account.csm_email"),
         pl.col("active").fill_null(value=True).alias("_works_here"),
     )
-    return accounts.select("account_id", "csm_external_id").join(named, on=["account_id", "csm_external_id"]).join(
-        here, on=["connection", "csm_external_id"],
-    ).unique("account_id", keep="first", maintain_order=True).drop("connection", "csm_external_id")
+    keys = ["csm_connection", "csm_external_id"]
+    return accounts.select("account_id", *keys).join(here, on=keys).drop(keys)

@@ -30,7 +30,7 @@ EVERYTHING_READ = {("crm", noun): NOW for noun in NOUNS}
 def known(records: dict[Noun, pl.DataFrame], usage: pl.DataFrame | None = None, **changes: Any) -> Known:
     accounts = records[Noun.ACCOUNT]
     usage = pl.DataFrame(schema={"account_id": pl.String, "day": pl.Date}) if usage is None else usage
-    whole = Known(records, accounts.unique("account_id"), accounts.select("account_id", "connection"), EVERYTHING_READ, usage,
+    whole = Known(records, accounts.unique("account_id").with_columns(csm_connection="connection"), accounts.select("account_id", "connection"), EVERYTHING_READ, usage,
                   usage["day"].unique().to_list())
     return replace(whole, **changes)
 

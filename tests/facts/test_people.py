@@ -85,7 +85,7 @@ def test_the_owner_is_the_person_of_the_system_that_names_it(
 ) -> None:
     """The same id in another system is another person; a CSM who left leaves the account without an owner."""
     account = frame(Noun.ACCOUNT, {"name": "Acme", "csm_external_id": "p1"})
-    found = identity.facts(account, account, frame(Noun.PERSON, person), basis)
+    found = identity.facts(account.with_columns(csm_connection="connection"), account, frame(Noun.PERSON, person), basis)
 
     assert found.select("account.owner_known", "account.csm", "account.csm_email").row(0) == known
 
@@ -94,8 +94,8 @@ def test_do_not_contact_holds_where_any_system_says_so(frame: Any, basis: Basis)
     """Calling somebody who asked us not to is the error that cannot be undone."""
     records = frame(Noun.ACCOUNT, {"do_not_contact": False}, {"connection": "hubspot", "do_not_contact": True},
                     {"account_id": "b"}, {"account_id": "c", "do_not_contact": False})
-    found = identity.facts(records.unique("account_id", keep="first", maintain_order=True), records,
-                           frame(Noun.PERSON), basis)
+    accounts = records.unique("account_id", keep="first", maintain_order=True).with_columns(csm_connection="connection")
+    found = identity.facts(accounts, records, frame(Noun.PERSON), basis)
 
     assert dict(found.select("account_id", "account.do_not_contact").iter_rows()) == {"a": True, "b": None, "c": False}
     assert found["account.in_crm_count"].to_list() == [2, 1, 1]
