@@ -1,0 +1,326 @@
+"""Identity: external ids in, our accounts out. An account id is ours for ever; merges only re-point external ids."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, select, text, update
+
+from steward.model.records import Noun
+from steward.store import review
+from steward.store.database import alone
+from steward.store.instants import from_text, to_text
+from steward.store.matching import ExternalId, Group, Matches, Seen, match
+from steward.store.names import normal_domain
+from steward.store.schema import account, identity, kept_apart, match_review, record
+
+Truth = Mapping[str, Sequence[str]]
+"""`truth` of the settings: "account.name" -> connections, the one to believe first; "*": for all other fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What changed: accounts `new` and `merged` away, external ids `matched` to one, pairs put up for `review`."""
+
+    new: int = 0
+    merged: int = 0
+    matched: int = 0
+    renamed: int = 0
+    review: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account that stands; its name is the one that the sources of truth give."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+def resolve(tx: Connection, now: datetime, truth: Truth | None = None, order: Sequence[str] = ()) -> Resolved:
+    """Give every account record its account. Running it again changes nothing.
+
+    order: the connections as the settings list them; `truth` goes before it, for the names.
+    """
+    alone(tx, "identity")
+    known = _Known.load(tx)
+    seen = _seen(tx, order)
+    matches = match(
+        [entry.seen for entry in seen], known.account_of, known.ages(), known.absorbed(), known.apart
+    )
+    work = _Changes(known, matches, to_text(now))
+    work.settle([entry.seen.id for entry in seen])
+    work.point_links()
+    work.rename(seen, (truth or {}).get("account.name", ()), order)
+    work.write(tx)
+    doubts = [doubt for doubt in matches.doubts if matches.of[doubt.left] is not matches.of[doubt.right]]
+    companies = work.companies(seen)
+    added = review.propose(
+        tx, companies, doubts, account_of=work.account_of, apart=known.apart, now=now, look_for=work.changed_names
+    )
+    return Resolved(len(work.minted), len(work.merged), work.matched, len(work.renamed), added)
+
+
+def external_ids(tx: Connection, account_ids: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
+    """By account and connection, the external id; of several the one of a live record, then the smallest."""
+    query = (
+        select(identity.c.account_id, identity.c.connection, identity.c.external_id, record.c.deleted,
+               record.c.merged_into)
+        .outerjoin(record, (record.c.connection == identity.c.connection) & (record.c.noun == Noun.ACCOUNT.value)
+                   & (record.c.external_id == identity.c.external_id))
+    )
+    rows = tx.execute(query if account_ids is None else query.where(
+        identity.c.account_id.in_(bindparam("ids", expanding=True))
+    ), {} if account_ids is None else {"ids": sorted(set(account_ids))}).fetchall()
+    ranked = sorted((bool(row.deleted) or row.merged_into is not None, row.external_id, row) for row in rows)
+    found: dict[str, dict[str, str]] = {}
+    for _, external_id, row in ranked:
+        found.setdefault(row.account_id, {}).setdefault(row.connection, external_id)
+    return found
+
+
+def accounts(tx: Connection, account_ids: Iterable[str] | None = None) -> dict[str, AccountRow]:
+    """Every account that was not merged away, by id."""
+    wanted = None if account_ids is None else set(account_ids)
+    rows = tx.execute(select(account).where(account.c.merged_into.is_(None))).fetchall()
+    return {row.id: AccountRow(row.id, row.name, from_text(row.created_at))
+            for row in sorted(rows, key=lambda row: str(row.id)) if wanted is None or row.id in wanted}
+
+
+def current(tx: Connection, account_id: str) -> str | None:
+    """The account that `account_id` is part of now: itself, or who it was merged into. None: there never was one."""
+    row = tx.execute(select(account.c.id, account.c.merged_into).where(account.c.id == account_id)).first()
+    while row is not None and row.merged_into is not None:
+        row = tx.execute(select(account.c.id, account.c.merged_into).where(account.c.id == row.merged_into)).first()
+    return None if row is None else str(row.id)
+
+
+def account_of(tx: Connection, connection: str, external_id: str) -> str | None:
+    """The account that `connection` knows by `external_id`."""
+    return tx.scalar(select(identity.c.account_id).where(
+        identity.c.connection == connection, identity.c.external_id == external_id
+    ))
+
+
+def mint(id_: ExternalId, taken: Iterable[str] = ()) -> str:
+    """The account id that follows from the first external id: "acct_" and 12 letters or digits."""
+    number, used = 1, set(taken)
+    while True:
+        source = f"{id_[0]}/{id_[1]}" + (f"/{number}" if number > 1 else "")
+        minted = "acct_" + base64.b32encode(hashlib.sha256(source.encode()).digest())[:12].decode().lower()
+        if minted not in used:
+            return minted
+        number += 1
+
+
+def move(
+    tx: Connection, ids: Sequence[ExternalId], account_id: str, how: str, now: str
+) -> None:
+    """Point external ids at `account_id`, from wherever they pointed before."""
+    if ids:
+        tx.execute(_POINT, [
+            {"connection": connection, "external_id": external_id, "account_id": account_id, "how": how, "now": now}
+            for connection, external_id in sorted(ids)
+        ])
+
+
+_POINT = text("""
+    INSERT INTO identity (connection, external_id, account_id, how, matched_at)
+    VALUES (:connection, :external_id, :account_id, :how, :now)
+    ON CONFLICT (connection, external_id) DO UPDATE SET
+        account_id = excluded.account_id, how = excluded.how, matched_at = excluded.matched_at
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A record with what is needed beside matching."""
+
+    seen: Seen
+    modified_at: str
+
+
+def _seen(tx: Connection, order: Sequence[str]) -> list[_Entry]:
+    """Every account record, of the best connection first."""
+    rank = {connection: place for place, connection in enumerate(order)}
+    rows = tx.execute(select(
+        record.c.connection, record.c.external_id, record.c.deleted, record.c.merged_into, record.c.modified_at,
+        record.c.body,
+    ).where(record.c.noun == Noun.ACCOUNT.value)).fetchall()
+    ordered = sorted(rows, key=lambda row: (rank.get(row.connection, len(rank)), row.connection, row.external_id))
+    return [_entry(row) for row in ordered]
+
+
+def _entry(row: Any) -> _Entry:
+    values: dict[str, Any] = orjson.loads(row.body)
+    links = tuple(sorted(
+        (name.removeprefix("id_in."), value.strip()) for name, value in values.items()
+        if name.startswith("id_in.") and 0 < len(value.strip()) <= 255 and value.isprintable()
+    )) if '"id_in.' in row.body else ()
+    seen = Seen(
+        (row.connection, row.external_id), live=not row.deleted and row.merged_into is None,
+        merged_into=row.merged_into,
+        name=values.get("name", ""), domain=normal_domain(values.get("domain")),
+        links=tuple(link for link in links if link[0] != row.connection),
+    )
+    return _Entry(seen, row.modified_at or "")
+
+
+@dataclass(slots=True)
+class _Known:
+    """The tables of identity as they are."""
+
+    account_of: dict[ExternalId, str]
+    how: dict[ExternalId, str]
+    rows: dict[str, Any]
+    apart: dict[ExternalId, set[str]]
+
+    @classmethod
+    def load(cls, tx: Connection) -> _Known:
+        account_of: dict[ExternalId, str] = {}
+        how: dict[ExternalId, str] = {}
+        for row in tx.execute(select(identity)):
+            account_of[row.connection, row.external_id] = row.account_id
+            how[row.connection, row.external_id] = row.how
+        apart: dict[ExternalId, set[str]] = {}
+        for row in tx.execute(select(kept_apart)):
+            apart.setdefault((row.connection, row.external_id), set()).add(row.account_id)
+        return cls(account_of, how, {row.id: row for row in tx.execute(select(account))}, apart)
+
+    def ages(self) -> dict[str, tuple[str, str]]:
+        return {id_: (row.created_at, id_) for id_, row in self.rows.items()}
+
+    def absorbed(self) -> dict[str, set[str]]:
+        """By account that stands: all that were merged into it, at whatever remove."""
+        found: dict[str, set[str]] = {}
+        for id_ in self.rows:
+            end = id_
+            while self.rows[end].merged_into is not None:
+                end = self.rows[end].merged_into
+            if end != id_:
+                found.setdefault(end, set()).add(id_)
+        return found
+
+
+class _Changes:
+    """The difference between what is known and what was matched; written in a few statements, or none."""
+
+    def __init__(self, known: _Known, matches: Matches, now: str) -> None:
+        self.account_of = dict(known.account_of)
+        self.minted: dict[str, str] = {}       # account -> name
+        self.merged: dict[str, tuple[str, list[ExternalId]]] = {}
+        self.renamed: dict[str, str] = {}
+        self.how: dict[ExternalId, str] = {}   # of ids that are new or have moved
+        self.matched = 0
+        self._known = known
+        self._matches = matches
+        self._now = now
+
+    @property
+    def changed_names(self) -> bool:
+        return bool(self.minted or self.renamed or self.merged)
+
+    def settle(self, ids: Sequence[ExternalId]) -> None:
+        """An account for each group that has a live record; what else the group had is merged into it."""
+        place = {id_: number for number, id_ in enumerate(ids)}
+        self._ids_of: dict[str, list[ExternalId]] = {}
+        for id_, account_id in self._known.account_of.items():
+            self._ids_of.setdefault(account_id, []).append(id_)
+        for group in self._matches.groups():
+            members = sorted(group.ids, key=place.__getitem__)
+            founder = None
+            if group.head is None:
+                if not group.live:
+                    continue
+                founder = next(id_ for id_ in members if id_[0] in group.live)
+                group.head = mint(founder, taken=self._known.rows)
+                self.minted[group.head] = ""
+            for id_ in members:
+                if id_ not in self.account_of:
+                    self._point(id_, group.head, "new" if id_ == founder else self._matches.how.get(id_, "id"))
+            self._absorb(group)
+
+    def _absorb(self, group: Group) -> None:
+        head = group.head or ""
+        losers = {self._known.account_of[id_] for id_ in group.ids if id_ in self._known.account_of} - {head}
+        for loser in sorted(losers):
+            ids = sorted(self._ids_of.get(loser, []))
+            self.merged[loser] = (head, ids)
+            for id_ in ids:
+                self._point(id_, head, self._matches.how.get(id_, self._known.how[id_]))
+
+    def point_links(self) -> None:
+        """Ids without a record of their own, as a product's: they follow the record that names them."""
+        for link, claimants in sorted(self._matches.pure.items()):
+            owners = list(dict.fromkeys(self.account_of[claimant] for claimant in claimants))
+            mine = self.account_of.get(link)
+            if mine not in owners and not (mine and self._known.how.get(link) == "person"):
+                self._point(link, owners[0], "id")
+
+    def _point(self, id_: ExternalId, account_id: str, how: str) -> None:
+        if id_ not in self.account_of and how != "new":
+            self.matched += 1
+        self.account_of[id_] = account_id
+        self.how[id_] = how
+
+    def rename(self, seen: Sequence[_Entry], first: Sequence[str], order: Sequence[str]) -> None:
+        """The name that the source of truth gives; of two records there the one changed last."""
+        best: dict[str, tuple[tuple[int, int, str], str, str]] = {}
+        for entry in seen:
+            if not entry.seen.live or not entry.seen.name:
+                continue
+            account_id, rank = self.account_of[entry.seen.id], _rank(entry.seen.id[0], first, order)
+            held = best.get(account_id)
+            if held is None or rank < held[0] or (rank == held[0] and entry.modified_at > held[1]):
+                best[account_id] = (rank, entry.modified_at, entry.seen.name)
+        for account_id, (_, _, name) in best.items():
+            if account_id in self.minted:
+                self.minted[account_id] = name
+            elif account_id not in self.merged and self._known.rows[account_id].name != name:
+                self.renamed[account_id] = name
+
+    def companies(self, seen: Sequence[_Entry]) -> Iterator[review.Company]:
+        for entry in seen:
+            if entry.seen.live:
+                yield review.Company(self.account_of[entry.seen.id], entry.seen)
+
+    def write(self, tx: Connection) -> None:
+        if self.minted:
+            tx.execute(account.insert(), [
+                {"id": id_, "name": name, "created_at": self._now} for id_, name in sorted(self.minted.items())
+            ])
+        for account_id, name in sorted(self.renamed.items()):
+            tx.execute(update(account).where(account.c.id == account_id).values(name=name))
+        for loser, (survivor, ids) in sorted(self.merged.items()):
+            mark_merged(tx, loser, survivor, ids)
+        if self.how:
+            tx.execute(_POINT, [
+                {"connection": id_[0], "external_id": id_[1], "account_id": self.account_of[id_], "how": how,
+                 "now": self._now}
+                for id_, how in sorted(self.how.items())
+            ])
+
+
+def mark_merged(tx: Connection, loser: str, survivor: str, ids: Sequence[ExternalId]) -> None:
+    """Note that `loser` is part of `survivor` now, and which ids it had, so that it can be undone."""
+    tx.execute(update(account).where(account.c.id == loser).values(
+        merged_into=survivor, merged_ids=orjson.dumps(ids).decode()
+    ))
+    tx.execute(delete(match_review).where(
+        match_review.c.state == "open",
+        (match_review.c.left_account_id == loser) | (match_review.c.right_account_id == loser),
+    ))
+
+
+def _rank(connection: str, first: Sequence[str], order: Sequence[str]) -> tuple[int, int, str]:
+    """Smaller is better: as `truth` says, else as the settings list connections, else by name."""
+    if connection in first:
+        return (0, list(first).index(connection), connection)
+    return (1, list(order).index(connection) if connection in order else len(order), connection)
