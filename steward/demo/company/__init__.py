@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -78,15 +78,11 @@ class Company:
         """Our people as Slack's members."""
         return slack_users(self.seed, self.accounts)
 
-    def drops(self) -> Iterator[dict[str, Any]]:
-        """One usage file a month. `content` makes it when it is asked for: two years never stand in memory."""
+    def drops(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """Name and maker of one usage file a month; only the month that is being made stands in memory."""
         use = Usage(self.accounts, self.seed, self.as_of)
         for first, last in use.months():
-            yield {
-                "name": f"usage-{first:%Y-%m}.parquet",
-                "modified_at": datetime.combine(last + timedelta(days=1), time(), UTC),
-                "content": partial(use.parquet, first, last),
-            }
+            yield f"usage-{first:%Y-%m}.parquet", partial(use.parquet, first, last)
 
 
 def build(accounts: int, seed: int, as_of: date) -> Company:
@@ -99,7 +95,7 @@ def load(company: Company, sandboxes: Mapping[str, Sandbox]) -> None:
     for vendor, table, rows in company.crm(*(name for name in _CRMS if name in sandboxes)):
         sandboxes[vendor].load(table, rows)
     if "usage" in sandboxes:
-        for drop in company.drops():
-            sandboxes["usage"].load("drops", [drop])
+        for name, make in company.drops():
+            sandboxes["usage"].load("drops", [{"name": name, "bytes": make()}])
     if "slack" in sandboxes:
         sandboxes["slack"].load("users", company.slack_users())

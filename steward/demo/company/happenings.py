@@ -144,7 +144,8 @@ def deals(
         opened = as_of - timedelta(days=chance.randint(5, 90))
         return (Deal(f"{name} – new business", "new", "open", int(arr), as_of + timedelta(days=30), opened, None),)
     won_on = min(started - timedelta(days=chance.randint(3, 20)), as_of - timedelta(days=1))
-    complete: bool | None = True if chance.random() < 0.9 else None
+    recent = (as_of - won_on).days < 90
+    complete: bool | None = True if chance.random() < 0.9 or recent else None
     if story is Story.HANDOFF_DUE:
         won_on, complete = as_of - timedelta(days=chance.randint(2, 9)), False
     opened = won_on - timedelta(days=60)
@@ -186,13 +187,13 @@ def tickets(
     elif sour:
         found += [_ticket(chance, last - timedelta(days=chance.randint(15, 60)), closed=True, sour=True)]
     elif chance.random() < 0.08:
-        found.append(_ticket(chance, as_of - timedelta(days=chance.randint(1, 6)), closed=False, sour=False))
+        found.append(_ticket(chance, as_of - timedelta(days=chance.randint(2, 6)), closed=False, sour=False))
     return tuple(found)
 
 
 def _ticket(chance: random.Random, day: date, *, closed: bool, sour: bool) -> Ticket:
     opened = datetime.combine(day, time(chance.randint(0, 23), chance.randint(0, 59)), UTC)
-    answered = opened + timedelta(minutes=5 + min(int(chance.expovariate(1 / (400 if sour else 120))), 1500))
+    answered = opened + timedelta(minutes=5 + min(int(chance.expovariate(1 / (400 if sour else 120))), 1300))
     rated = chance.random() < 0.6
     low, high = (1, 3) if sour else (3, 5)
     return Ticket(

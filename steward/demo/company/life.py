@@ -125,7 +125,8 @@ def live(seed: int, number: int, as_of: date) -> Life:
     arr = round(seats * _SEAT_PRICE[segment] * chance.uniform(0.75, 1.15), -2)
     created = (started or as_of - timedelta(days=chance.randint(5, 200))) - timedelta(days=chance.randint(20, 120))
     in_salesforce, in_hubspot = chance.choices(((True, False), (True, True), (False, True)), (40, 30, 30))[0]
-    people = contacts(chance, story, who, min(started or as_of, as_of), min(ends or as_of, as_of))
+    yesterday = as_of - timedelta(days=1)
+    people = contacts(chance, story, who, min(started or yesterday, yesterday), min(ends or yesterday, yesterday))
     paid = terms(chance, story, started, ends, seats=seats, arr=arr, plan=_PLANS[segment])
     return Life(
         number=number, story=story, who=who, segment=segment, industry=chance.choice(_INDUSTRIES),
