@@ -44,7 +44,8 @@ class Page:
     `usage` is a polars frame with the columns `account_external_id` (text), `day` (date) and one numeric
     column for each usage metric; a day that is sent again replaces that day. `watermark`: every change
     in the source before it is in this page or an earlier one; set on the last page of a pull.
-    `progress` is the share of this pull that is done, 0 to 1, where it is known.
+    `progress` is the share of this pull that is done, 0 to 1, where it is known. `anew`: a file that is read from
+    its beginning with this page ("accounts.csv"); what was refused in it before ("accounts.csv row 17") is over.
     """
 
     records: Sequence[Record]
@@ -53,6 +54,7 @@ class Page:
     usage: polars.DataFrame | None = None
     watermark: datetime | None = None
     progress: float | None = None
+    anew: str = ""
 
 
 class Source(Protocol):

@@ -130,19 +130,30 @@ class Lake:
         return scan_usage(tx, since, account_ids)
 
     def sweep(self, tx: Connection, now: datetime, older_than: timedelta = timedelta(hours=24)) -> int:
-        """Delete files that nobody can see and have not seen for `older_than`; the number of files."""
-        limit = now - older_than
-        gone = tx.execute(select(table.c.id, table.c.path).where(table.c.retired_at < to_text(limit))).all()
+        """Delete files that nobody can see and have not seen for `older_than`; the number of files.
+
+        The age of a file without a row is told by the disk's own clock, whatever `now` is.
+        """
+        gone = tx.execute(select(table.c.id, table.c.path).where(table.c.retired_at < to_text(now - older_than))).all()
         for row in gone:
             (self.root / row.path).unlink(missing_ok=True)
             tx.execute(table.delete().where(table.c.id == row.id))
         known = set(tx.scalars(select(table.c.path)))
+        limit = self._disk_time() - older_than.total_seconds()
         strays = [path for path in self._files()
-                  if path.relative_to(self.root).as_posix() not in known
-                  and path.stat().st_mtime < limit.timestamp()]
+                  if path.relative_to(self.root).as_posix() not in known and path.stat().st_mtime < limit]
         for path in strays:
             path.unlink(missing_ok=True)
         return len(gone) + len(strays)
+
+    def _disk_time(self) -> float:
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = self.root / f".clock-{os.getpid()}-{threading.get_ident()}"
+        probe.touch(mode=0o600)
+        try:
+            return probe.stat().st_mtime
+        finally:
+            probe.unlink()
 
     def _files(self) -> Iterator[Path]:
         return (path for path in sorted(self.root.rglob("*")) if path.is_file())

@@ -33,14 +33,19 @@ class Refused:
 
 
 def put(tx: Connection, connection: str, stream: str, refusals: Sequence[Refusal], now: datetime) -> None:
-    """Keep them; the newest reason of a place counts."""
-    if refusals:
-        tx.execute(_PUT, [
-            {"connection": connection, "stream": stream, "place": _plain(found.where)[:255],
-             "field": found.field and _plain(found.field)[:128], "reason": _plain(found.reason),
-             "now": to_text(now)}
-            for found in refusals
-        ])
+    """Keep them; several of one place become one, and the newest reason of a place counts."""
+    rows: dict[str, dict[str, str | None]] = {}
+    for found in refusals:
+        place, reason = _plain(found.where)[:255], _plain(found.reason)
+        if place in rows:
+            rows[place]["reason"] = f"{rows[place]['reason']}; {found.field}: {reason}"
+            continue
+        rows[place] = {
+            "connection": connection, "stream": stream, "place": place, "now": to_text(now), "reason": reason,
+            "field": found.field and _plain(found.field)[:128],
+        }
+    if rows:
+        tx.execute(_PUT, list(rows.values()))
 
 
 def clear(tx: Connection, connection: str, stream: str, external_ids: Iterable[str]) -> None:
@@ -50,6 +55,12 @@ def clear(tx: Connection, connection: str, stream: str, external_ids: Iterable[s
         came = set(external_ids)
         over = [place for place in places if _id_in(place) in came]
         _forget(tx, connection, stream, over)
+
+
+def clear_in(tx: Connection, connection: str, stream: str, file: str) -> None:
+    """Forget what was refused in `file`, of the whole file and of its rows: it is read from its beginning again."""
+    places = tx.scalars(select(table.c.place).where(table.c.connection == connection, table.c.stream == stream)).all()
+    _forget(tx, connection, stream, [place for place in places if place == file or place.startswith(f"{file} ")])
 
 
 def clear_before(tx: Connection, connection: str, stream: str, instant: datetime) -> None:
