@@ -60,12 +60,14 @@ class Today:
 def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Plan:
     """Who would be in `playbook` after a look now and is not in it, and the reverse.
 
-    In it, that is: has an open enrollment; with `before`, the playbook as it is live, also who would get one by it.
+    In it, that is: has an open enrollment. With `before`, the playbook as it is live: has `scope` and `when` true, so
+    that the plan shows what the change itself does, whoever is enrolled by now.
     """
     fresh = freshen(today.frame, today.catalog, today.catalog, today.now)
-    swept = sweep(playbook, fresh, today.opened)
-    inside = _inside(playbook, today, swept)
-    was = set(today.opened) if before is None else _inside(before, today, sweep(before, fresh, today.opened))
+    swept = sweep(playbook, fresh, today.opened if before is None else ())
+    inside, was = _inside(playbook, today, swept), set(today.opened)
+    if before is not None:
+        inside, was = set(swept.looks), set(sweep(before, fresh, ()).looks)
     changed = [*(inside - was), *(was - inside)]
     rows = {row["account_id"]: row for row in today.frame.filter(
         pl.col("account_id").is_in(changed)).iter_rows(named=True)}
@@ -89,7 +91,7 @@ def _move(
     playbook: Playbook, today: Today, row: Mapping[str, Any], enters: bool, before: Playbook | None,
 ) -> Move:
     opened = today.opened.get(str(row["account_id"]))
-    running = opened is not None and opened.state in (State.ACTIVE, State.RECOVERING)
+    running = before is None and opened is not None and opened.state in (State.ACTIVE, State.RECOVERING)
     name = row.get("account.name")
     return Move(
         str(row["account_id"]), " ".join(str(name).split()) if name else "", str(row.get("account.csm") or ""),
@@ -119,8 +121,17 @@ def clause_text(clause: Clause, catalog: Mapping[str, FactSpec]) -> str:
     """ "health.score < 60 (58)"; with the reason where it is unknown."""
     if clause.why:
         return f"{clause.text} ({clause.why})"
-    seen = "-" if clause.observed is MISSING else show(clause.observed, catalog.get(clause.text.split(" ", 1)[0]))
-    return f"{clause.text} ({seen})"
+    return f"{clause.text} ({seen_text(clause, catalog.get(clause.text.split(' ', 1)[0]))})"
+
+
+def seen_text(clause: Clause, spec: FactSpec | None) -> str:
+    """The observed value as the clause writes its literal; `spec` None where the catalog is not at hand."""
+    seen = clause.observed
+    if seen is MISSING:
+        return "-"
+    if spec is None and isinstance(seen, float):
+        return f"{round(seen * 100, 1):g}%" if "%" in clause.text else f"{round(seen, 2):g}"
+    return show(seen, spec)
 
 
 def _sorted(moves: list[Move]) -> tuple[Move, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from steward.contracts import Connector
@@ -21,6 +21,9 @@ from steward.pipeline.people import People
 from steward.settings import Settings
 from steward.store import identity
 from steward.store.outbox import OutboxRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
 
 TOO_LATE_FOR_A_MESSAGE = timedelta(days=3)
 TOO_LATE_FOR_A_CTA = timedelta(days=14)
@@ -52,10 +55,10 @@ class Cause:
 
 
 def desk(
-    tx: Any, settings: Settings, connectors: Mapping[str, Connector], catalog: Mapping[str, FactSpec],
+    tx: Transaction, settings: Settings, connectors: Mapping[str, Connector], catalog: Mapping[str, FactSpec],
     account_ids: Sequence[str], *, now: datetime,
 ) -> Desk:
-    """The desk for the accounts named; `tx` is a transaction of the store."""
+    """The desk for the accounts named."""
     return Desk(
         settings, connectors, catalog, People.load(tx, settings, account_ids),
         identity.external_ids(tx, account_ids), now, ZoneInfo(settings.company.timezone))

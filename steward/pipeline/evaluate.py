@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -29,6 +29,9 @@ from steward.settings import Settings
 from steward.store import enrollments, facts, incidents, outbox, versions
 from steward.store.database import Database, alone
 from steward.store.outbox import OutboxRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
 
 DO_NOT_CONTACT = "account.do_not_contact"
 FEW = 16                                    # up to so many accounts, closures are faster than a frame
@@ -88,7 +91,7 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
 
 @dataclass
 class _Run:
-    tx: Any
+    tx: Transaction
     frame: pl.DataFrame
     catalog: Mapping[str, FactSpec]
     settings: Settings

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steward.model.actions import Recipient
 from steward.model.records import Noun
 from steward.settings import Settings
 from steward.store import records
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
 
 _FIELDS = {"csm": "csm_external_id", "account_manager": "account_manager_external_id"}
 
@@ -34,14 +37,14 @@ class People:
         self._people, self._owners, self._settings = people, owners, settings
 
     @classmethod
-    def load(cls, tx: Any, settings: Settings, account_ids: Sequence[str]) -> People:
-        """Of the accounts named; `tx` is a transaction of the store."""
+    def load(cls, tx: Transaction, settings: Settings, account_ids: Sequence[str]) -> People:
+        """Of the accounts named."""
         people = {
             (row["connection"], row["external_id"]): Person(
                 row["email"], row["name"] or "", row["active"] is not False, row["manager_external_id"])
             for row in records.frame(tx, Noun.PERSON).iter_rows(named=True)
         }
-        trusted = settings.truth.get("account.csm_external_id", ())
+        trusted = (*settings.truth.get("account.csm_external_id", ()), *settings.connections)
         owners: dict[str, list[Mapping[str, Any]]] = {}
         for row in records.frame(tx, Noun.ACCOUNT, account_ids).iter_rows(named=True):
             if row["account_id"] is not None:
