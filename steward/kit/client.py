@@ -5,8 +5,10 @@ Redirects are not followed, the environment is not read, and no address is logge
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -46,7 +48,7 @@ class Client:
     def __init__(self, system: str, url: str, tools: Tools, headers: Mapping[str, str] | None = None) -> None:
         self._system, self._tools = system, tools
         self._deadline = _Deadline()
-        transport = httpx.HTTPTransport(trust_env=False)
+        transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)
         # The only way to bound the whole of a call, headers that drip included; httpx has timeouts for single reads.
         transport._pool._network_backend = _Backend(self._deadline)
         try:
@@ -135,6 +137,12 @@ class Client:
         if write:
             return OutcomeUnknown(f"{text} Whether it was done is not known; Steward looks before it tries again.")
         return Unavailable(f"{text} Steward tries again later.")
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: reading the certificates takes longer than most calls."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _words(body: bytes) -> str:
