@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -63,8 +66,22 @@ class Client:
 
     def properties(self, kind: str) -> dict[str, Row]:
         """The properties that objects of `kind` have, by name."""
-        rows, _ = self._page(f"read the properties of {kind}", lambda: self._paths.properties(kind))
-        return {str(row["name"]): row for row in rows if row.get("name")}
+        return self.properties_and_time(kind)[0]
+
+    def properties_and_time(self, kind: str) -> tuple[dict[str, Row], datetime]:
+        """As `properties`; and the time now by our clock or HubSpot's, whichever is behind."""
+        told: list[str] = []
+
+        def call() -> Answer:
+            answer = self._paths.properties(kind)
+            told.append(answer.headers.get("Date", ""))
+            return answer
+
+        rows, _ = self._page(f"read the properties of {kind}", call)
+        now = self._tools.now()
+        with contextlib.suppress(ValueError, TypeError):        # no such header, or one without a zone
+            now = min(now, parsedate_to_datetime(told[0]))
+        return {str(row["name"]): row for row in rows if row.get("name")}, now
 
     def pipelines(self, kind: str) -> list[Row]:
         """The pipelines of deals or tickets."""

@@ -19,8 +19,7 @@ class Place:
     `phase`: `load` lists everything by id, `search` walks the changes by (time, id), `archived` lists what was deleted.
     `began`: when this pull started; 0 between two pulls. `start`: changes since then belong to this pull.
     `at`: every change before it has been given; `drain`: at `at` itself, every id up to this one as well.
-    `after`: the listing's own place. `newest`: the latest change seen.
-    `mark`: the watermark of the last finished pull.
+    `after`: the listing's own place. `mark`: the watermark of the last finished pull.
     """
 
     phase: str = LOAD
@@ -29,7 +28,6 @@ class Place:
     at: int = 0
     drain: int | None = None
     after: str | None = None
-    newest: int = 0
     mark: int = 0
 
     def cursor(self) -> Cursor:

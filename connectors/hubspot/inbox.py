@@ -106,7 +106,8 @@ class HubSpotInbox:
 
     def _note(self, told: dict[tuple[str, str], _Told], stream: str, what: str, event: Mapping[str, Any]) -> None:
         """Add what `event` says, where it says anything: a creation, for one, does not."""
-        reader, object_id = self._readers[stream], _id(event.get("objectId"))
+        reader = self._readers[stream]
+        object_id = _id(event.get("fromObjectId" if what == "associationChange" else "objectId"))
         values: dict[str, Value] = {}
         only: frozenset[str] = frozenset()
         if what == "propertyChange":
@@ -120,7 +121,7 @@ class HubSpotInbox:
         elif what == "associationChange" and event.get("isPrimaryAssociation") is True and stream != "accounts":
             if not str(event.get("associationType")).endswith("_TO_COMPANY"):
                 return
-            object_id, only = _id(event.get("fromObjectId")), frozenset({"account_external_id"})
+            only = frozenset({"account_external_id"})
             gone = event.get("associationRemoved") is True
             values = {} if gone else {"account_external_id": _id(event.get("toObjectId"))}
         deleted = what in ("deletion", "privacyDeletion")

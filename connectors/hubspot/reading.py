@@ -13,11 +13,11 @@ from connectors.hubspot.countries import CODES
 from steward.model.records import FieldType, Noun, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0+)?")
-_NUMBER = re.compile(r"[+-]?(\d{1,24}(\.\d{0,12})?|\.\d{1,12})([eE][+-]?\d{1,2})?")
-_MILLISECONDS = re.compile(r"-?\d{9,15}")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?")
+_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d{1,24}(\.\d{0,12})?|\.\d{1,12})([eE][+-]?\d{1,2})?", re.ASCII)
+_MILLISECONDS = re.compile(r"-?\d{9,15}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _DOMAIN = re.compile(r"[a-z0-9_\-.\u0080-\U0010ffff]+\.[a-z0-9\-\u0080-\U0010ffff]{2,}")
 

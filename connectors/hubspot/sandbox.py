@@ -219,7 +219,7 @@ class HubSpotSandbox(Sandbox):
     def search(self, request: Request) -> Reply:
         kind, body = self._kind(request), request.json()
         after, limit = int(body.get("after") or 0), int(body.get("limit") or 10)
-        if limit > 200 or after + limit > self.search_cap:
+        if limit > 200 or after + min(limit, self.page_size) > self.search_cap:
             raise Invalid(f"a search gives at most 200 results a page and {self.search_cap} in all")
         for each in (one for group in body.get("filterGroups") or () for one in group.get("filters") or ()):
             if each.get("propertyName") not in self.portal.properties[kind]:

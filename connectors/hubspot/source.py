@@ -34,10 +34,9 @@ class HubSpotSource:
     def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
         """Every page of `stream` that changed since `after`; owners, which cannot be searched, come whole each time."""
         place = read(after)
-        if not place.began:
-            place = replace(place, began=_milliseconds(self._tools.now()))
         if stream == "persons":
-            return self._owners(place)
+            began = place.began or _milliseconds(self._tools.now())
+            return self._owners(replace(place, began=began))
         kind = object_of(stream, self._settings)
         if not kind:
             return iter((Page((), replace(place, began=0).cursor(), watermark=self._tools.now()),))
@@ -66,8 +65,10 @@ class _Pull:
 
     def pages(self, place: Place) -> Iterator[Page]:
         staged = self._kind in ("deals", "tickets")
+        known, now = self._client.properties_and_time(self._kind)
+        place = replace(place, began=place.began or _milliseconds(now))
         self._reader = Reader(
-            self._settings, self._stream, self._kind, known=self._client.properties(self._kind),
+            self._settings, self._stream, self._kind, known=known,
             stages=stages(self._settings, self._client.pipelines(self._kind)) if staged else None,
         )
         self._properties = self._reader.properties()
@@ -87,11 +88,9 @@ class _Pull:
         while True:
             rows, after = self._client.rows(self._kind, place.after, self._properties, self._shape.to)
             records, refusals = self._read(rows, {to: _linked_inline(rows, to) for to in self._shape.to})
-            place = replace(place, after=after, newest=max(place.newest, self._newest(rows)))
+            place = replace(place, after=after)
             if after is None:
-                start = min(place.began, place.newest or place.began) - self._overlap
-                done = Place(SEARCH, start=start, at=start, mark=place.began)
-                yield Page(records, done.cursor(), refusals, watermark=_instant(place.began))
+                yield Page(records, self._next(place, place.began).cursor(), refusals, watermark=_instant(place.began))
                 return
             yield Page(records, place.cursor(), refusals)
 
@@ -100,7 +99,6 @@ class _Pull:
     def _search(self, place: Place) -> Iterator[tuple[Page, Place]]:
         while True:
             rows, more = self._client.search(self._kind, self._question(place))
-            newest = max(place.newest, self._newest(rows))
             if place.drain is not None:
                 lowest, drained = place.drain, _highest_id(rows, place.drain)
                 if more and drained == lowest:
@@ -111,7 +109,7 @@ class _Pull:
                 given, after = rows, replace(place, phase=ARCHIVED)
             else:
                 given, after = self._before_the_last_instant(place, rows)
-            place = replace(after, newest=newest)
+            place = after
             if given:
                 records, refusals = self._read(given, self._links(given))
                 yield Page(records, place.cursor(), refusals), place
@@ -138,7 +136,7 @@ class _Pull:
 
     def _before_the_last_instant(self, place: Place, rows: Sequence[Row]) -> tuple[list[Row], Place]:
         """The rows that are certainly whole: rows of the page's last instant may stand on the next page too."""
-        last = self._newest(rows)
+        last = max(map(self._changed, rows), default=0)
         if last < place.at:
             raise self._stuck()
         given = [row for row in rows if self._changed(row) != last]
@@ -155,15 +153,14 @@ class _Pull:
             records = [record for record in map(self._reader.gone, gone) if record]
             place = replace(place, after=after)
             if after is None:
-                done = self._next(place)
+                done = self._next(place, max(place.mark, place.began - self._overlap))
                 yield Page(records, done.cursor(), watermark=_instant(done.mark))
                 return
             yield Page(records, place.cursor())
 
-    def _next(self, place: Place) -> Place:
-        """Where the next pull starts. Never later than the latest change seen: HubSpot's clock may be behind ours."""
-        start = max(place.start, min(place.began, place.newest) - self._overlap)
-        return Place(SEARCH, start=start, at=start, mark=max(place.mark, place.began - self._overlap))
+    def _next(self, place: Place, mark: int) -> Place:
+        start = place.began - self._overlap
+        return Place(SEARCH, start=start, at=start, mark=mark)
 
     # ---- rows ----
 
@@ -200,9 +197,6 @@ class _Pull:
     def _changed(self, row: Row) -> int:
         at = self._reader.modified_at(row)
         return _milliseconds(at) if at else 0
-
-    def _newest(self, rows: Sequence[Row]) -> int:
-        return max(map(self._changed, rows), default=0)
 
     def _stuck(self) -> Unavailable:
         return Unavailable(
