@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -16,11 +16,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from steward.model.records import Record
 from steward.store.instants import from_text, to_text
-from steward.store.schema import inbox
+from steward.store.schema import identity, inbox, record
 
 MOST_ATTEMPTS = 3
 _ENCODED = "base64:"
+_AT_ONCE = 900
 
 Stored = Literal["new", "duplicate", "conflict"]
 
@@ -114,6 +116,26 @@ def retry(tx: Connection, connection: str, delivery_id: str) -> bool:
     )
     values = {"state": "pending", "attempts": 0, "lease_until": None, "epoch": inbox.c.epoch + 1}
     return tx.execute(statement.values(values)).rowcount == 1
+
+
+def exists(tx: Connection, connection: str, delivery_id: str) -> bool:
+    """Whether such a call is stored."""
+    where = (inbox.c.connection == connection) & (inbox.c.delivery_id == delivery_id)
+    return tx.scalar(select(inbox.c.state).where(where)) is not None
+
+
+def accounts_of(tx: Connection, connection: str, records: Sequence[Record]) -> set[str]:
+    """The accounts that stored records belong to, by our ids; those nobody knows yet are left out."""
+    found: set[str] = set()
+    here = (identity.c.connection == record.c.connection) & (identity.c.external_id == record.c.account_external_id)
+    for noun in {each.noun for each in records}:
+        ids = sorted({each.external_id for each in records if each.noun is noun})
+        for start in range(0, len(ids), _AT_ONCE):
+            found.update(tx.scalars(select(identity.c.account_id).join(record, here).where(
+                record.c.connection == connection, record.c.noun == noun.value,
+                record.c.external_id.in_(ids[start:start + _AT_ONCE]),
+            )))
+    return found
 
 
 def list_(tx: Connection, state: str | None = None, limit: int = 1000) -> list[Delivery]:
