@@ -46,6 +46,11 @@ def installed() -> dict[str, Connector]:
     return dict(sorted(found.items()))
 
 
+def shipped_playbooks() -> Path:
+    """The folder of the playbooks that come with Steward."""
+    return Path(__file__).resolve().parent.parent / "playbooks"
+
+
 @dataclass
 class Hub:
     """One company's Steward. `connection` connects late: a door that needs none contacts none."""

@@ -90,12 +90,12 @@ def _world(home: Path, accounts: int, seed: int) -> date:
 
 def _write_config(home: Path, sandboxes: dict[str, Any], postgres: str) -> Path:
     from steward.demo.config import config_text
+    from steward.wiring import shipped_playbooks
 
     config = home / "steward.yaml"
     config.touch(mode=0o600)
-    playbooks = Path(os.environ.get("STEWARD_PLAYBOOKS", "playbooks")).resolve()
     config.write_text(config_text(
-        {name: each["settings"] for name, each in sandboxes.items()}, playbooks=playbooks, database_url=postgres,
+        {name: each["settings"] for name, each in sandboxes.items()}, playbooks=shipped_playbooks(), database_url=postgres,
     ))
     return config
 
