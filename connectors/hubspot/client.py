@@ -21,7 +21,7 @@ from steward.model.errors import OutcomeUnknown, RateLimited, RecordRejected, St
 
 Row = Mapping[str, Any]
 
-MOST_PER_PAGE, MOST_PER_SEARCH, MOST_PER_BATCH, MOST_LINKS = 100, 200, 100, 1000
+MOST_PER_PAGE, MOST_PER_SEARCH, MOST_LINKS = 100, 200, 1000
 # A lock held for seconds; a portal that is being moved to another data centre, for up to a day.
 _LATER = (423, 477)
 _PRIMARY = (1, 5, 26)                       # association types "primary company" of a contact, a deal, a ticket
