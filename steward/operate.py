@@ -82,7 +82,7 @@ def retry_call(db: Database, connection: str, delivery_id: str, by: str, now: da
     """Work off a parked webhook call again, or one in conflict; False where it is neither.
 
     Raises:
-        StewardError: never called so.
+        StewardError: there is no such call.
     """
     with db.write() as tx:
         changed = inbox.retry(tx, connection, delivery_id)

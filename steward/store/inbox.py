@@ -97,10 +97,13 @@ def done(tx: Connection, delivery: Delivery) -> bool:
     return _change(tx, delivery, {"state": "done", "trouble": None})
 
 
-def again(tx: Connection, delivery: Delivery, now: datetime, wait_s: float, trouble: str) -> bool:
-    """Let it be tried again after `wait_s`."""
+def again(
+    tx: Connection, delivery: Delivery, now: datetime, wait_s: float, *, trouble: str, counted: bool = True,
+) -> bool:
+    """Let it be tried again after `wait_s`; not `counted` where it is the operator's fault and not the call's."""
     until = to_text(now + timedelta(seconds=wait_s))
-    return _change(tx, delivery, {"lease_until": until, "trouble": trouble})
+    attempts = inbox.c.attempts - int(not counted)
+    return _change(tx, delivery, {"lease_until": until, "trouble": trouble, "attempts": attempts})
 
 
 def park(tx: Connection, delivery: Delivery, trouble: str) -> bool:

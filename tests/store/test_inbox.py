@@ -87,7 +87,7 @@ def test_a_call_in_trouble_waits_and_is_tried_again(database: Any) -> None:
     with database.write() as tx:
         inbox.put(tx, "hubspot", "e1", b"{}", NOW)
         [claimed] = inbox.claim(tx, NOW, 10, 30)
-        assert inbox.again(tx, claimed, NOW, 5, "not yet")
+        assert inbox.again(tx, claimed, NOW, 5, trouble="not yet")
         assert inbox.claim(tx, after(4), 10, 30) == []
 
         [claimed] = inbox.claim(tx, after(5), 10, 30)
