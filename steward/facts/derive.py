@@ -33,6 +33,7 @@ _THEMES: Mapping[Noun, tuple[Callable[[pl.DataFrame, Basis], pl.DataFrame], Mapp
     Noun.MILESTONE: (onboarding.facts, onboarding.WITHOUT_RECORDS),
     Noun.OPPORTUNITY: (expansion.facts, expansion.WITHOUT_RECORDS),
 }
+_Bounds = tuple[FactType, float | None, float | None, tuple[str, ...]]
 NOUNS = (Noun.ACCOUNT, Noun.PERSON, *_THEMES)
 """The nouns whose records make facts, besides usage."""
 
@@ -145,23 +146,22 @@ def _with_utilization(snapshot: pl.DataFrame) -> pl.DataFrame:
 
 def _in_range(snapshot: pl.DataFrame, facts: Mapping[str, FactSpec]) -> pl.DataFrame:
     """Every fact in its type; what a source wrote outside a fact's range or words is not known."""
-    columns = []
+    alike: dict[_Bounds, list[str]] = {}
     for name, fact in facts.items():
-        kind = COLUMN[fact.type]
-        if name not in snapshot.columns:
-            columns.append(pl.lit(None, kind).alias(name))
-            continue
-        value = pl.col(name).cast(kind)
-        allowed = pl.lit(value=True)
-        if kind is pl.Float64:
-            allowed = value.is_finite()
-        if fact.low is not None:
-            allowed = allowed & (value >= fact.low)
-        if fact.high is not None:
-            allowed = allowed & (value <= fact.high)
-        if fact.one_of:
-            allowed = allowed & value.is_in(fact.one_of)
-        if fact.type is FactType.TEXT:
-            allowed = allowed & (value != "")
-        columns.append(pl.when(allowed).then(value).alias(name))
-    return snapshot.with_columns(columns)
+        alike.setdefault((fact.type, fact.low, fact.high, fact.one_of), []).append(name)
+    absent = {name: COLUMN[fact.type] for name, fact in facts.items() if name not in snapshot.columns}
+    whole = snapshot.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items())
+    return whole.with_columns(_within(pl.col(names), bounds) for bounds, names in alike.items())
+
+
+def _within(given: pl.Expr, bounds: _Bounds) -> pl.Expr:
+    kind, low, high, one_of = bounds
+    value = given.cast(COLUMN[kind])
+    allowed = value.is_finite() if COLUMN[kind] is pl.Float64 else pl.lit(value=True)
+    if low is not None:
+        allowed &= value >= low
+    if high is not None:
+        allowed &= value <= high
+    if kind is FactType.TEXT:
+        allowed &= value.is_in(one_of) if one_of else value != ""
+    return pl.when(allowed).then(value)

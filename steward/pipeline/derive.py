@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,8 +21,6 @@ from steward.store.feed_days import feed_days
 from steward.store.merged import merged_accounts
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection as Transaction
-
     from steward.contracts import Connector
     from steward.facts.scorecard import Scorecard
     from steward.model.facts import FactSpec
@@ -85,7 +83,7 @@ def read_to_the_end(
 
 
 def _known(
-    db: Database, tx: Transaction, settings: Settings, now: datetime, *, connectors: Mapping[str, Connector],
+    db: Database, tx: Any, settings: Settings, now: datetime, *, connectors: Mapping[str, Connector],
     account_ids: Sequence[str] | None,
 ) -> Known:
     known_in = [
@@ -106,7 +104,7 @@ def _known(
 
 
 def _usage(
-    db: Database, tx: Transaction, now: datetime, account_ids: Sequence[str] | None,
+    db: Database, tx: Any, now: datetime, account_ids: Sequence[str] | None,
 ) -> tuple[pl.DataFrame, list[date]]:
     """Usage by day, events counted in, and the days that the feed brought.
 
@@ -135,7 +133,7 @@ def _by_day(events: pl.DataFrame) -> pl.DataFrame:
     return counted.pivot("name", index=["account_id", "day"], values="quantity")
 
 
-def _previous(tx: Transaction, now: datetime, account_ids: Sequence[str] | None) -> pl.DataFrame:
+def _previous(tx: Any, now: datetime, account_ids: Sequence[str] | None) -> pl.DataFrame:
     """account_id and `health.score` as known 28 days ago; one account's as the last snapshot remembers it."""
     score, change = pl.col("health.score"), pl.col("health.change_28d")
     if account_ids is not None:

@@ -176,7 +176,7 @@ def companies(draw: st.DrawFn) -> Known:
     return known(records, usage, watermarks=marks)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(company=companies())
 def test_every_fact_of_the_catalog_comes_out_in_its_type_and_range_and_nothing_else(company: Known) -> None:
     """Playbooks are checked against the catalog; a fact outside of it would make the check a lie."""
