@@ -81,6 +81,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return copy(request.node.nodeid)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database in which there is nothing yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    copy: Callable[..., str] = request.getfixturevalue("_postgres_copies")
+    return copy(request.node.nodeid, "template1")
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of loopback that nobody listens on."""
+    return _free_port()
+
+
 @pytest.fixture
 def database(database_url: str, tmp_path: Path) -> Iterator[Any]:
     """An open `steward.store.database.Database`, empty, of this test's own."""
@@ -101,7 +116,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres_copies(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def _postgres_copies(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Makes databases from a migrated template; all are dropped in the end."""
     import psycopg
     from sqlalchemy import make_url
@@ -119,7 +134,7 @@ def _postgres_copies(postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 
         mine = f"steward_test_{os.getpid()}"
         Database.open(create(mine), tmp_path_factory.mktemp("template")).close()
-        yield lambda test: create(f"{mine}_{len(made)}_{zlib.crc32(test.encode()):08x}", mine)
+        yield lambda test, of=mine: create(f"{mine}_{len(made)}_{zlib.crc32(test.encode()):08x}", of)
         for name in reversed(made):
             tx.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
