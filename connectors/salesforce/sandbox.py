@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from connectors.salesforce import sandbox_seed
-from connectors.salesforce.key import from_field
-from connectors.salesforce.sandbox_rules import Refused, check_write, filled
+from connectors.salesforce.org import Org
+from connectors.salesforce.sandbox_rules import Refused
 from connectors.salesforce.sandbox_tokens import Tokens
-from connectors.salesforce.schema import CURRENCY, TABLES, TableSchema, schemas
+from connectors.salesforce.schema import TABLES, TableSchema, schemas
 from connectors.salesforce.soql import Query, SoqlError, instant, parse, written
 from connectors.salesforce.tables import Table, make_id
 from steward.kit.sandbox import Reply, Request, Sandbox, route
@@ -59,8 +59,7 @@ class _Fast(Reply):
 class SalesforceSandbox(Sandbox):
     """One org. See README.md, "Sandbox", for its tables and fields.
 
-    `quota` is the daily limit of calls; `open_transactions` are starts of transactions that have not committed;
-    `hidden` are fields ("Account.ARR__c") and objects ("Case") that the caller may not see.
+    `quota` is the daily limit of calls; `open_transactions` are starts of transactions that have not committed.
     """
 
     name = "salesforce"
@@ -69,18 +68,12 @@ class SalesforceSandbox(Sandbox):
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(state_dir, now)
         self.quota = 1_000_000
-        self.hidden: set[str] = set()
         self.open_transactions: list[datetime] = []
-        self.multi_currency = False
         self.tokens = Tokens()
-        self._schemas = schemas()
-        self._tables = {name: Table(schema) for name, schema in self._schemas.items()}
+        self.user_id = make_id("005", 0)
+        self._org = Org(self.ledger, self.now, sandbox_seed.integration_user(self.user_id))
         self._locators: dict[str, _Locator] = {}
         self._calls = 0
-        self._made = 900_000_000
-        self.user_id = make_id("005", 0)
-        self._tables["User"].put([sandbox_seed.integration_user(self.user_id)], self.now())
-        self._replay()
 
     # ---- what tests and the demo may do ----
 
@@ -91,11 +84,8 @@ class SalesforceSandbox(Sandbox):
 
     def load(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take over `rows`; later rows of one id change the fields given. Raises ValueError on unknown fields."""
-        if table not in self._tables:
-            raise ValueError(f'the sandbox has no table "{table}". There are: {", ".join(self.tables)}.')
         with self.lock:
-            self.multi_currency |= any(row.get(CURRENCY) for row in rows)
-            self._tables[table].put([filled(table, row, self._tables) for row in rows], self.now())
+            self._org.load(table, rows)
 
     def upsert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """As `load`: what somebody in the org does. SystemModstamp is now, unless given (a row committed late)."""
@@ -104,31 +94,32 @@ class SalesforceSandbox(Sandbox):
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Copies of the live rows of `table`."""
         with self.lock:
-            return [dict(row) for row in self._tables[table].rows.values() if not row.get("IsDeleted")]
+            return [dict(row) for row in self._org.tables[table].rows.values() if not row.get("IsDeleted")]
 
     def delete(self, table: str, ids: Sequence[str]) -> None:
         """Move rows into the recycle bin, where queryAll still sees them."""
-        self.load(table, [{"Id": external_id, "IsDeleted": True} for external_id in ids])
+        with self.lock:
+            self._org.delete(table, ids)
 
     def purge(self, table: str, ids: Sequence[str]) -> None:
         """Delete rows past the recycle bin: only the delete log still knows them."""
         with self.lock:
-            self.delete(table, ids)
-            for external_id in ids:
-                self._tables[table].remove(external_id)
+            self._org.purge(table, ids)
 
     def merge(self, winner: str, losers: Sequence[str]) -> None:
         """Merge `losers` (accounts, contacts or cases) into `winner`; what pointed at them points at the winner."""
-        table = next(name for name, schema in self._schemas.items() if schema.prefix == winner[:3])
         with self.lock:
-            self.load(table, [{"Id": each, "IsDeleted": True, "MasterRecordId": winner} for each in losers])
-            for name, other in self._tables.items():
-                fields = [each for each in ("AccountId", "Account__c", "ContactId", "WhatId", "WhoId", "ParentId")
-                          if each in self._schemas[name].fields]
-                live = [row for row in other.rows.values() if not row.get("IsDeleted")]
-                for field in fields:
-                    hit = [row["Id"] for row in live if row.get(field) in losers]
-                    self.load(name, [{"Id": each, field: winner} for each in hit])
+            self._org.merge(winner, losers)
+
+    def hide(self, *names: str) -> None:
+        """Let the caller see exactly everything but these fields ("Account.ARR__c") and objects ("Case")."""
+        with self.lock:
+            self._org.hidden = set(names)
+
+    def change_field(self, table: str, field: str, *, external_id: bool, unique: bool) -> None:
+        """Define a field otherwise, as an administrator does."""
+        with self.lock:
+            self._org.change_field(table, field, external_id=external_id, unique=unique)
 
     def expire_tokens(self) -> None:
         """Every access token given out so far is dead."""
@@ -207,14 +198,14 @@ class SalesforceSandbox(Sandbox):
 
     @route("GET", DATA + "/sobjects")
     def objects(self, _: Request) -> Reply:
-        listed = [{**_about(schema), "urls": {}} for schema in self._visible().values()]
+        listed = [{**_about(schema), "urls": {}} for schema in self._org.visible().values()]
         return Reply(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
 
     @route("GET", DATA + "/query")
     @route("GET", DATA + "/queryAll")
     def query(self, request: Request) -> Reply:
-        asked = parse(request.query.get("q", ""), self._visible())
-        ids = self._tables[asked.table].select(asked, deleted=request.path.rstrip("/").endswith("queryAll"))
+        asked = parse(request.query.get("q", ""), self._org.visible())
+        ids = self._org.tables[asked.table].select(asked, deleted=request.path.rstrip("/").endswith("queryAll"))
         if not asked.fields:
             return Reply(200, {"totalSize": len(ids), "done": True, "records": []})
         name = f"01gSb{len(self._locators) + 1:010d}AAA"
@@ -234,7 +225,7 @@ class SalesforceSandbox(Sandbox):
         wanted = request.headers.get("sforce-query-options", "").partition("batchSize=")[2]
         end = start + min(self.page_size, max(200, int(wanted)) if wanted.isdigit() else 2000)
         table, version = locator.query.table, request.params["version"]
-        rows, records = self._tables[table].rows, []
+        rows, records = self._org.tables[table].rows, []
         for external_id in locator.ids[start:end]:
             row = rows.get(external_id)
             if row is None:
@@ -249,7 +240,7 @@ class SalesforceSandbox(Sandbox):
 
     @route("GET", DATA + "/sobjects/{table}/{what}")
     def read(self, request: Request) -> Reply:
-        schema = self._visible().get(request.params["table"])
+        schema = self._org.visible().get(request.params["table"])
         if schema is None:
             return self.error(404)
         what = request.params["what"]
@@ -257,8 +248,8 @@ class SalesforceSandbox(Sandbox):
             fields = [field.describe() for field in schema.fields.values()]
             return Reply(200, {**_about(schema), "fields": fields})
         if what in ("deleted", "updated"):
-            return self._changes(request, self._tables[schema.name], what)
-        row = self._tables[schema.name].find(what)
+            return self._changes(request, self._org.tables[schema.name], what)
+        row = self._org.tables[schema.name].find(what)
         return self.error(404) if row is None or row.get("IsDeleted") else Reply(200, self._whole(schema, row))
 
     @route("GET", DATA + "/sobjects/{table}/{field}/{value}")
@@ -266,7 +257,7 @@ class SalesforceSandbox(Sandbox):
         matches = self._by_external_id(request)
         if len(matches) != 1:
             return self.error(404) if not matches else self._several(request, matches)
-        return Reply(200, self._whole(self._visible()[request.params["table"]], matches[0]))
+        return Reply(200, self._whole(self._org.visible()[request.params["table"]], matches[0]))
 
     def _changes(self, request: Request, table: Table, what: str) -> Reply:
         start, end = _to_minute(request.query["start"]), _to_minute(request.query["end"])
@@ -290,28 +281,27 @@ class SalesforceSandbox(Sandbox):
 
     @route("POST", DATA + "/sobjects/{table}")
     def create(self, request: Request) -> Reply:
-        if request.params["table"] not in self._visible():
+        if request.params["table"] not in self._org.visible():
             return self.error(404)
-        external_id = self._write(request.params["table"], None, request.json(), "create")
+        external_id = self._org.write(request.params["table"], None, request.json(), "create")
         return Reply(201, {"id": external_id, "success": True, "errors": []})
 
     @route("PATCH", DATA + "/sobjects/{table}/{id}")
     def update(self, request: Request) -> Reply:
-        table = self._tables.get(request.params["table"])
+        table = self._org.tables.get(request.params["table"])
         row = table.find(request.params["id"]) if table else None
         if row is None:
             return self.error(404)
-        self._write(request.params["table"], row, request.json(), "update")
+        self._org.write(request.params["table"], row, request.json(), "update")
         return Reply(204)
 
     @route("DELETE", DATA + "/sobjects/{table}/{id}")
     def drop(self, request: Request) -> Reply:
-        table = self._tables.get(request.params["table"])
+        table = self._org.tables.get(request.params["table"])
         row = table.find(request.params["id"]) if table else None
         if row is None or row.get("IsDeleted"):
             return self.error(404)
-        self.delete(request.params["table"], [row["Id"]])
-        self.ledger.append(f"{request.params['table']} delete", "", {"id": row["Id"], "row": {"IsDeleted": True}})
+        self._org.drop(request.params["table"], row)
         return Reply(204)
 
     @route("PATCH", DATA + "/sobjects/{table}/{field}/{value}")
@@ -323,63 +313,19 @@ class SalesforceSandbox(Sandbox):
         given = request.json()
         if field in given:
             raise Refused("INVALID_FIELD", f"The {field} field should not be specified in the sobject data.", field)
-        external_id = self._write(table, matches[0] if matches else None, {**given, field: value}, "upsert")
+        external_id = self._org.write(table, matches[0] if matches else None, {**given, field: value}, "upsert")
         created = not matches
         return Reply(201 if created else 200, {"id": external_id, "success": True, "errors": [], "created": created})
 
-    def _write(self, name: str, old: Mapping[str, Any] | None, given: Mapping[str, Any], how: str) -> str:
-        """Apply a write and note it in the ledger; a write that changes nothing leaves no line there."""
-        table = self._tables[name]
-        given = {each: value for each, value in given.items() if each != "attributes"}
-        check_write(table, given, self._tables, creating=old is None)
-        self._refuse_doubles(table, old, given)
-        if old is None:
-            self._made += 1
-            defaults = {"Status": "Not Started", "Priority": "Normal"} if name == "Task" else {}
-            row = {"Id": make_id(table.schema.prefix, self._made), "OwnerId": self.user_id, **defaults, **given}
-            if "OwnerId" not in table.schema.fields:
-                del row["OwnerId"]
-        elif all(old.get(each) == value for each, value in given.items()):
-            return str(old["Id"])
-        else:
-            row, how = {"Id": old["Id"], **given}, "update"
-        row = filled(name, row, self._tables)
-        table.put([row], self.now())
-        key = from_field(str(table.rows[str(row["Id"])].get("Steward_Key__c") or ""))
-        self.ledger.append(f"{name} {how}", key, {"id": row["Id"], "row": row, "at": written(self.now())})
-        return str(row["Id"])
-
-    def _refuse_doubles(self, table: Table, old: Mapping[str, Any] | None, given: Mapping[str, Any]) -> None:
-        for field in table.schema.fields.values():
-            value = given.get(field.name)
-            others = table.matching(field, str(value)) if field.unique and value else []
-            if others and (old is None or others[0]["Id"] != old["Id"]):
-                raise Refused("DUPLICATE_VALUE", f"duplicate value found: {field.name} duplicates value on record with "
-                              f"id: {others[0]['Id'][:15]}", field.name)
-
     # ---- helpers ----
 
-    def _visible(self) -> dict[str, TableSchema]:
-        """The objects and fields that the caller may see."""
-        hidden = self.hidden | (set() if self.multi_currency else {f"{name}.{CURRENCY}" for name in self._schemas})
-        return {
-            name: TableSchema(name, schema.prefix, {each: field for each, field in schema.fields.items()
-                                                    if f"{name}.{each}" not in hidden})
-            for name, schema in self._schemas.items() if name not in hidden
-        }
-
-    def change_field(self, table: str, field: str, *, external_id: bool, unique: bool) -> None:
-        """Define a field otherwise, as an administrator does."""
-        fields = self._schemas[table].fields
-        fields[field] = replace(fields[field], external_id=external_id, unique=unique)
-
     def _by_external_id(self, request: Request) -> list[dict[str, Any]]:
-        schema = self._visible().get(request.params["table"])
+        schema = self._org.visible().get(request.params["table"])
         field = schema.fields.get(request.params["field"]) if schema else None
         if schema is None or field is None or not field.external_id:
             raise Refused("NOT_FOUND", "Provided external ID field does not exist or is not accessible: "
                           f"{request.params['field']}")
-        return self._tables[schema.name].matching(field, unquote(request.params["value"]))
+        return self._org.tables[schema.name].matching(field, unquote(request.params["value"]))
 
     def _several(self, request: Request, matches: Sequence[Mapping[str, Any]]) -> Reply:
         root = f"/services/data/{request.params['version']}/sobjects/{request.params['table']}"
@@ -387,14 +333,6 @@ class SalesforceSandbox(Sandbox):
 
     def _whole(self, schema: TableSchema, row: Mapping[str, Any]) -> dict[str, Any]:
         return {"attributes": {"type": schema.name}, **{name: row.get(name) for name in schema.fields}}
-
-    def _replay(self) -> None:
-        """Rebuild from the ledger what was written before a restart."""
-        for effect in self.ledger:
-            row, name = dict(effect.detail["row"]), effect.kind.split()[0]
-            at = instant(effect.detail["at"]) if "at" in effect.detail else self.now()
-            self._tables[name].put([{**row, "Id": effect.detail["id"]}], at)
-            self._made += 1
 
 
 def _to_minute(text: str) -> datetime:

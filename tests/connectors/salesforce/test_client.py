@@ -35,7 +35,7 @@ def test_a_jwt_for_another_user_is_refused_in_words(sandbox: SalesforceSandbox, 
     source = connect(settings).source
     assert source
 
-    with pytest.raises(AccessDenied, match="sign-in was refused .invalid_grant: user hasn't approved this consumer"):
+    with pytest.raises(AccessDenied, match=r"sign-in was refused .invalid_grant: user hasn't approved this consumer"):
         list(source.pull("accounts", None))
 
 
@@ -124,7 +124,7 @@ def test_a_locked_row_is_tried_again(sandbox: SalesforceSandbox, pull: Pull) -> 
 
 def test_a_retired_api_version_is_said(sandbox: SalesforceSandbox, pull: Pull) -> None:
     """Salesforce retires versions; the message must lead to the setting."""
-    with pytest.raises(Exception, match="410.*UNSUPPORTED_API_VERSION"):
+    with pytest.raises(Exception, match=r"410.*UNSUPPORTED_API_VERSION"):
         pull("accounts", version="v20.0")
 
 
@@ -204,7 +204,7 @@ def test_only_salesforce_or_loopback_can_be_called(url: str) -> None:
 ])
 def test_one_way_of_signing_in_must_be_whole(auth: dict[str, str]) -> None:
     """Half a credential fails when it is read, not at night."""
-    with pytest.raises(ValueError, match="client_secret|username"):
+    with pytest.raises(ValueError, match=r"client_secret|username"):
         SalesforceSettings.model_validate({"instance_url": "https://a.my.salesforce.com", "auth": auth})
 
 
@@ -221,9 +221,9 @@ def test_names_that_are_none_cannot_reach_a_query(setting: str, value: Any) -> N
 
 def test_a_misspelt_field_of_ours_is_caught_at_connect(connect: Callable[..., Connection]) -> None:
     """A mapping of "segement" would otherwise be Missing for ever."""
-    with pytest.raises(ConfigError, match='names "segement".*Did you mean "segment"'):
+    with pytest.raises(ConfigError, match=r'names "segement".*Did you mean "segment"'):
         connect(fields={"Account": {"segement": "Tier__c"}})
-    with pytest.raises(ConfigError, match='names "Acount".*Did you mean "Account"'):
+    with pytest.raises(ConfigError, match=r'names "Acount".*Did you mean "Account"'):
         connect(custom_fields={"Acount": {"tier": "Tier__c"}})
 
 
@@ -240,7 +240,7 @@ def test_the_login_host_is_the_orgs_own(url: str, domain: str) -> None:
 def test_check_names_what_is_missing(sandbox: SalesforceSandbox, connect: Callable[..., Connection]) -> None:
     """Set-up is done when this list is green; each red line says what to do."""
     sandbox.seed(1)
-    sandbox.hidden = {"Case", "Account.ARR__c"}
+    sandbox.hide("Case", "Account.ARR__c")
     sandbox.change_field("Task", "Steward_Key__c", external_id=True, unique=False)
 
     findings = connect(custom_fields={"Account": {"tier": "Tier__c"}}).check()
@@ -261,7 +261,7 @@ def test_check_says_when_calls_run_out(sandbox: SalesforceSandbox, connect: Call
 
     findings = connect().check()
 
-    assert [finding.what for finding in findings if not finding.ok][0] == "calls left today: 0 of 21"
+    assert next(finding.what for finding in findings if not finding.ok) == "calls left today: 0 of 21"
 
 
 def _request(sandbox: SalesforceSandbox) -> Any:

@@ -137,7 +137,7 @@ def test_a_field_that_lost_its_unique_tick_makes_steward_look(org: SalesforceSan
 
 def test_a_missing_key_field_says_what_to_create(org: SalesforceSandbox, sink: Sink) -> None:
     """Without the field nothing can be promised, so nothing is sent."""
-    org.hidden = {"Task.Steward_Key__c"}
+    org.hide("Task.Steward_Key__c")
 
     with pytest.raises(RecordRejected, match=r"Text\(255\), External ID, Unique") as caught:
         sink.deliver(cta(), KEY)

@@ -75,7 +75,7 @@ def test_a_currency_of_the_org_comes_with_its_amounts(sandbox: SalesforceSandbox
 def test_fields_that_the_org_lacks_are_left_out_of_the_query(sandbox: SalesforceSandbox, pull: Pull) -> None:
     """A stock org without any custom field can be pulled on the first day."""
     sandbox.load("Account", [account(1, ARR__c=5)])
-    sandbox.hidden = {"Account.ARR__c", "Account.Segment__c", "Account.CSM__c"}
+    sandbox.hide("Account.ARR__c", "Account.Segment__c", "Account.CSM__c")
 
     [page] = pull("accounts")
 
@@ -295,7 +295,7 @@ def test_archived_activities_are_left_out(sandbox: SalesforceSandbox, pull: Pull
 
 def test_a_missing_custom_object_empties_its_stream_and_says_so(sandbox: SalesforceSandbox, pull: Pull) -> None:
     """Not every org has milestones; that must not stop the other streams."""
-    sandbox.hidden = {"Onboarding_Milestone__c"}
+    sandbox.hide("Onboarding_Milestone__c")
 
     [page] = pull("milestones")
 
@@ -306,7 +306,7 @@ def test_a_missing_custom_object_empties_its_stream_and_says_so(sandbox: Salesfo
 
 def test_a_standard_object_that_may_not_be_read_is_an_error(sandbox: SalesforceSandbox, pull: Pull) -> None:
     """An empty list of contracts would look like churn."""
-    sandbox.hidden = {"Contract"}
+    sandbox.hide("Contract")
 
     with pytest.raises(AccessDenied, match='may not read "Contract"'):
         pull("subscriptions")
