@@ -109,6 +109,12 @@ def account_of(tx: Connection, connection: str, external_id: str) -> str | None:
     ))
 
 
+def ids_of(tx: Connection, account_id: str) -> list[ExternalId]:
+    """Every (connection, external id) that is this account, sorted."""
+    rows = tx.execute(select(identity.c.connection, identity.c.external_id).where(identity.c.account_id == account_id))
+    return sorted((row.connection, row.external_id) for row in rows)
+
+
 def mint(id_: ExternalId, taken: Iterable[str] = ()) -> str:
     """The account id that follows from the first external id: "acct_" and 12 letters or digits."""
     number, used = 1, set(taken)

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, delete, select, text, update
 from steward.model.errors import RecordRejected
 from steward.store import review
 from steward.store.database import alone
-from steward.store.identity import current, mark_merged, mint, move
+from steward.store.identity import account_of, current, ids_of, mark_merged, mint, move
 from steward.store.instants import to_text
 from steward.store.matching import ExternalId
-from steward.store.schema import account, identity, kept_apart
+from steward.store.schema import account, kept_apart
 
 _KEEP_APART = text("""
     INSERT INTO kept_apart (connection, external_id, account_id, by, decided_at)
@@ -33,8 +33,8 @@ def merge(tx: Connection, survivor: str, loser: str, by: str, now: datetime) -> 
         _must_stand(tx, account_id)
     if survivor == loser:
         raise RecordRejected(f'"{loser}" cannot be merged into itself')
-    ids = _ids_of(tx, loser)
-    for moved, other in ((ids, survivor), (_ids_of(tx, survivor), loser)):
+    ids = ids_of(tx, loser)
+    for moved, other in ((ids, survivor), (ids_of(tx, survivor), loser)):
         _let_together(tx, moved, [other, *_absorbed(tx, other)])
     mark_merged(tx, loser, survivor, ids)
     move(tx, ids, survivor, "person", to_text(now))
@@ -53,7 +53,7 @@ def unmerge(tx: Connection, loser: str, by: str, now: datetime) -> None:
         raise RecordRejected(f'"{loser}" is not merged into another account; there is nothing to undo')
     holder = current(tx, loser) or loser
     had = {(connection, external_id) for connection, external_id in orjson.loads(row.merged_ids or "[]")}
-    ids = sorted(had & set(_ids_of(tx, holder)))
+    ids = sorted(had & set(ids_of(tx, holder)))
     chain = _chain(tx, row.merged_into)
     tx.execute(update(account).where(account.c.id == loser).values(merged_into=None, merged_ids=None))
     move(tx, ids, loser, "person", to_text(now))
@@ -68,10 +68,10 @@ def split(tx: Connection, ids: Sequence[ExternalId], by: str, now: datetime) -> 
         RecordRejected: they are not of one account, or are all that it has.
     """
     alone(tx, "identity")
-    where = {id_: _account_of(tx, id_) for id_ in ids}
+    where = {id_: account_of(tx, *id_) for id_ in ids}
     owners = set(where.values())
     owner = owners.pop() if len(owners) == 1 else None
-    if owner is None or set(_ids_of(tx, owner)) <= set(ids):
+    if owner is None or set(ids_of(tx, owner)) <= set(ids):
         named = ", ".join(f'"{external_id}" in {connection}' for connection, external_id in ids)
         raise RecordRejected(f"{named}: name some of the external ids of one account, and not all of them")
     fresh = mint(min(ids), taken=tx.scalars(select(account.c.id)).all())
@@ -99,8 +99,8 @@ def refuse(tx: Connection, left: str, right: str, by: str, now: datetime) -> Non
     alone(tx, "identity")
     for account_id in (left, right):
         _must_stand(tx, account_id)
-    _keep_apart(tx, _ids_of(tx, left), [right, *_absorbed(tx, right)], by, now)
-    _keep_apart(tx, _ids_of(tx, right), [left, *_absorbed(tx, left)], by, now)
+    _keep_apart(tx, ids_of(tx, left), [right, *_absorbed(tx, right)], by, now)
+    _keep_apart(tx, ids_of(tx, right), [left, *_absorbed(tx, left)], by, now)
     review.decide(tx, left, right, "refused", by=by, now=now)
 
 
@@ -110,17 +110,6 @@ def _must_stand(tx: Connection, account_id: str) -> None:
         raise RecordRejected(f'there is no account "{account_id}"')
     if now != account_id:
         raise RecordRejected(f'"{account_id}" was merged into "{now}"; use that one')
-
-
-def _ids_of(tx: Connection, account_id: str) -> list[ExternalId]:
-    rows = tx.execute(select(identity.c.connection, identity.c.external_id).where(identity.c.account_id == account_id))
-    return sorted((row.connection, row.external_id) for row in rows)
-
-
-def _account_of(tx: Connection, id_: ExternalId) -> str | None:
-    return tx.scalar(select(identity.c.account_id).where(
-        identity.c.connection == id_[0], identity.c.external_id == id_[1]
-    ))
 
 
 def _chain(tx: Connection, account_id: str) -> list[str]:

@@ -116,7 +116,9 @@ def _encode_free(noun: Noun, name: str, value: Value) -> Any:
         raise ValueError(f'{noun} has no field "{name}"; see steward/model/records.py')
     if isinstance(value, bool | str):
         return value
-    if isinstance(value, int | float | Decimal):
+    if isinstance(value, int):
+        return _integer(value)
+    if isinstance(value, float | Decimal):
         return float(value)
     return to_text(value) if isinstance(value, datetime) else str(value)
 
