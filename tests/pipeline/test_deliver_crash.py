@@ -109,7 +109,7 @@ def began() -> float:
 
 @pytest.fixture
 def workers(database: Any, database_url: str, vendor: Any, began: float) -> Iterator[Workers]:
-    started = Workers(database_url, str(database.data_dir), vendor.url, str(began))
+    started = Workers("deliver", database_url, str(database.data_dir), vendor.url, str(began))
     yield started
     started.close()
 

@@ -1,7 +1,8 @@
-"""A vendor with one door for each delivery class, a sink for each over real HTTP, and a worker to be killed.
+"""A vendor with one door for each delivery class, a sink for each over real HTTP, and workers to be killed.
 
-Run as a program it imports everything once, then forks a worker for each line it reads; the worker prints
-"ready", delivers until nothing is open, and prints its report. `SPEED` seconds pass for it in each real one.
+Run as a program it imports everything once, then forks a worker for each line it reads. One that delivers prints
+"ready", delivers until nothing is open, and prints its reports; `SPEED` seconds pass for it in each real one.
+One that receives prints each id that was acknowledged to a caller.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from steward.kit.sandbox import Reply, Request, Sandbox, route
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, OpenCta, Receipt
 from steward.model.errors import OutcomeUnknown, RateLimited, Unavailable
 from steward.pipeline.deliver import deliver
+from steward.pipeline.receive import InboxWriter
 from steward.store import outbox
 from steward.store.database import Database
 from steward.store.outbox import OutboxRow
@@ -147,9 +149,28 @@ def work(database_url: str, data_dir: str, vendor_url: str, began: str) -> None:
     db.close()
 
 
+def take_calls(database_url: str, data_dir: str, name: str) -> None:
+    """Eight callers at once, for ever; each tells the ids that were acknowledged to it."""
+    from concurrent.futures import ThreadPoolExecutor
+    from itertools import count
+
+    db = Database.open(database_url, Path(data_dir))
+    writer = InboxWriter(db)
+    numbers = count()
+    say({"ready": os.getpid()})
+
+    def call(_: int) -> None:
+        while True:
+            delivery_id = f"{name}-{next(numbers)}"
+            writer.put("vendor", delivery_id, delivery_id.encode(), NOW)
+            say({"acknowledged": delivery_id})
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(8)))
+
+
 def say(what: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
+    os.write(1, (json.dumps(what) + "\n").encode())  # whole lines, whoever else writes
 
 
 def fork_workers() -> None:
@@ -160,7 +181,7 @@ def fork_workers() -> None:
     for line in sys.stdin:
         arguments = line.split()
         if os.fork() == 0:
-            work(*arguments)
+            {"deliver": work, "receive": take_calls}[arguments[0]](*arguments[1:])
             os._exit(0)
 
 
