@@ -13,11 +13,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.server import prefect_server
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 SYNC_EVERY_S, DELIVER_EVERY_S = 300, 30
 
@@ -65,18 +68,22 @@ async def _once() -> None:
     from flows.sync import sync
 
     names = await with_hub(lambda hub: [name for name, known in hub.connectors.items() if known.streams])
-    states = []
-    for phase, runs in (
-        ("sync", [lambda name=name: sync(name, return_state=True) for name in names]),
-        ("evaluate", [lambda: evaluate(return_state=True)]),
-        ("deliver", [lambda: deliver(return_state=True)]),
+    states: list[State[Any]] = []
+    for phase, begun in (
+        ("sync", lambda: [sync(name, return_state=True) for name in names]),
+        ("evaluate", lambda: [evaluate(return_state=True)]),
+        ("deliver", lambda: [deliver(return_state=True)]),
     ):
-        began = time.monotonic()
-        ended = await asyncio.gather(*(run() for run in runs))
-        states.extend(ended)
-        say("phase", name=phase, seconds=round(time.monotonic() - began, 2),
-            ok=all(state.is_completed() for state in ended), said=[state.message for state in ended])
+        states.extend(await _phase(phase, begun))
     say("done", flow_runs=await _flow_runs([state.state_details.flow_run_id for state in states]))
+
+
+async def _phase(name: str, begun: Callable[[], list[Any]]) -> list[State[Any]]:
+    began = time.monotonic()
+    ended = await asyncio.gather(*begun())
+    say("phase", name=name, seconds=round(time.monotonic() - began, 2),
+        ok=all(state.is_completed() for state in ended), said=[state.message for state in ended])
+    return list(ended)
 
 
 async def _flow_runs(ids: list[Any]) -> list[Mapping[str, Any]]:

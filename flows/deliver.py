@@ -1,6 +1,8 @@
-"""Deliver what is due in the outbox, at most 100 actions a task."""
+"""Deliver what is due in the outbox."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -9,21 +11,20 @@ from prefect.states import Completed
 
 from flows.artifact import summarise
 from flows.hub import with_hub
+from steward.pipeline.deliver import DeliverReport
 
 
-@task(name="deliver-batch", cache_policy=NO_CACHE, persist_result=False)
-async def deliver_batch() -> dict[str, int]:
-    """One batch; the counts of what became of it."""
-    report = await with_hub(lambda hub: hub.deliver())
-    return report.counts()
+@task(name="deliver-due", cache_policy=NO_CACHE, persist_result=False)
+async def deliver_due() -> DeliverReport:
+    """Batch after batch until nothing is due; what became of the actions."""
+    return await with_hub(lambda hub: hub.deliver())
 
 
 @flow(name="deliver", flow_run_name="deliver-due-actions", log_prints=False)
 async def deliver() -> State[dict[str, int]]:
-    """Batch after batch until nothing is due. Safe beside another: leases in the store decide who sends."""
-    total: dict[str, int] = {}
-    while (counts := await deliver_batch()).get("claimed"):
-        for name, count in counts.items():
-            total[name] = total.get(name, 0) + count
-    await summarise("deliver", "What became of the actions that were due", [total or {"claimed": 0}])
-    return Completed(message=f"{total.get('delivered', 0)} delivered", data=total)
+    """Deliver what is due. Safe beside another: leases in the store decide who sends."""
+    report = await deliver_due()
+    counts = {name: count for name, count in asdict(report).items() if isinstance(count, int)}
+    await summarise("deliver", "What became of the actions that were due", [counts])
+    return Completed(message=f"{report.delivered} delivered, {report.unknown} unknown, {report.failed} failed",
+                     data=counts)

@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.states import Crashed
+from prefect.types import DateTime
 
 STALE_AFTER = timedelta(hours=1)     # far beyond the longest run; what a run promises stands in the store
 
@@ -28,7 +29,7 @@ async def reap(stale_after: timedelta = STALE_AFTER) -> list[UUID]:
     async with get_client() as client:
         runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])),
-            expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC) - stale_after),
+            expected_start_time=FlowRunFilterExpectedStartTime(before_=DateTime.now(UTC) - stale_after),
         ))
         restarted: set[UUID] = set()
         for run in runs:
@@ -43,7 +44,7 @@ async def reap(stale_after: timedelta = STALE_AFTER) -> list[UUID]:
 
 async def delete_old_runs(days: int) -> int:
     """Delete the runs that ended more than `days` ago, at most 2,000 a call; how many."""
-    before = datetime.now(UTC) - timedelta(days=days)
+    before = DateTime.now(UTC) - timedelta(days=days)
     deleted = 0
     async with get_client() as client:
         while deleted < 2000:

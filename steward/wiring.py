@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from steward.pipeline.deliver import DeliverReport
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.evaluate import EvaluateReport
-    from steward.pipeline.receive import InboxWriter
-    from steward.pipeline.sync import SyncReport
+    from steward.pipeline.sync import OnPage, SyncReport
     from steward.store.database import Database
+    from steward.store.outbox import OutboxRow
 
 
 def utc_now() -> datetime:
@@ -86,7 +86,7 @@ class Hub:
     def catalog(self) -> Mapping[str, FactSpec]:
         from steward.facts.catalog import catalog
 
-        return catalog(self.metrics)
+        return catalog(self.metrics, self.settings.company.currency)
 
     @cached_property
     def scorecard(self) -> Scorecard:
@@ -107,7 +107,7 @@ class Hub:
         from steward.pipeline.sync import sync
 
         return sync(self.db, name, self.connectors[name], self.connection(name), self.clock, self.sleep,
-                    on_page=on_page)
+                    on_page=on_page, truth=self.settings.truth, order=tuple(self.connectors))
 
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
         """Derive the facts of all accounts, or of those named."""
@@ -129,6 +129,12 @@ class Hub:
 
         sinks = {name: self.connection(name) for name, known in self.connectors.items() if known.actions}
         return deliver(self.db, sinks, self.connectors, self.clock, self.sleep, on_done=on_done)
+
+
+    def tidy(self) -> int:
+        """Delete the files of the lake that nobody can see any more; how many."""
+        with self.db.write() as tx:
+            return self.db.lake.sweep(tx, self.clock())
 
 
 def connect(

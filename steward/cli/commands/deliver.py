@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from steward.cli import show
 from steward.cli.options import DEFAULT, Options
 
@@ -10,16 +12,13 @@ def deliver(*, options: Options = DEFAULT) -> int:
     """Deliver the actions that are due, batch after batch, until none is."""
     from steward.wiring import open_hub
 
-    total: dict[str, int] = {}
     with open_hub(options.config) as hub, show.progress(options.json) as bars:
         bar = bars.add_task("delivering", total=None, said="")
-        while (counts := hub.deliver().counts()).get("claimed"):
-            for name, count in counts.items():
-                total[name] = total.get(name, 0) + count
-            bars.update(bar, said=f"{total.get('delivered', 0)} delivered")
+        report = hub.deliver(lambda row, ended: bars.update(bar, advance=1, said=f"{row.action.kind} {ended}"))
     if options.json:
-        show.as_json(total)
+        show.as_json(report)
     else:
-        said = ", ".join(f"{count} {name}" for name, count in total.items() if name != "claimed" and count)
+        counts = {name: count for name, count in asdict(report).items() if isinstance(count, int) and count}
+        said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         show.line(f"{said or 'nothing is due'}. Next: steward outbox list")
-    return int(bool(total.get("failed") or total.get("unknown")))
+    return int(bool(report.failed or report.unknown or report.put_off))

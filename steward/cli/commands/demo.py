@@ -186,7 +186,13 @@ def _stay(config: Path, home: Path, events: Iterator[Any]) -> int:
         show.line(f"Webhooks: {web['url']}/hooks/hubspot, /hooks/usage, /hooks/slack")
         show.line(f"Logs: {home / 'logs'}   Start afresh: delete {home}")
         ended = threading.Event()
+
+        def listen(lines: Iterator[Any]) -> None:
+            for _ in lines:
+                continue
+            ended.set()
+
         for lines in (events, said):
-            threading.Thread(target=lambda each=lines: (list(each), ended.set()), daemon=True).start()
+            threading.Thread(target=listen, args=(lines,), daemon=True).start()
         ended.wait()
     raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
