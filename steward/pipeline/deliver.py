@@ -167,7 +167,7 @@ class _Run:
     def _sink(self, name: str) -> Sink | str:
         """The sink of a connection, or why there is none."""
         if name not in self._connections:
-            return f'there is no connection "{name}" in steward.yaml. Add it, or cancel what waits for it'
+            return f'there is no connection "{name}" in steward.yaml; add it, or what waits for it expires'
         try:
             sink = self._connections[name].sink
         except StewardError as error:

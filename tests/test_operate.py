@@ -1,0 +1,223 @@
+"""What a person may do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from steward import operate
+from steward.contracts import Connection, Connector
+from steward.kit.sandbox import Sandbox
+from steward.model.actions import (
+    Button,
+    Card,
+    DeliveryClass,
+    IdempotencyKey,
+    Message,
+    Receipt,
+    Recipient,
+    UpdateMessage,
+)
+from steward.model.enrollments import Enrollment, State
+from steward.model.errors import StewardError
+from steward.model.records import Noun, Record
+from steward.settings import Settings
+from steward.store import audit, enrollments, identity, inbox, outbox, records
+from steward.store.outbox import OutboxRow
+
+NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+ENROLLMENT = "drop/acct_a/1"
+BUTTONS = (Button(label="Acknowledge", answer="acknowledge"), Button(label="Open", url="https://crm.test/1"))
+
+
+def enrol(database: Any, state: State = State.ACTIVE) -> None:
+    with database.write() as tx:
+        enrollments.save(tx, [Enrollment(
+            id=ENROLLMENT, playbook_id="drop", version="7c1e", account_id="acct_a", number=1, state=state, since=NOW,
+            looked_at=NOW, closed_at=NOW if state is State.CLOSED else None,
+        )])
+
+
+def message(step: int = 0, connection: str = "slack") -> OutboxRow:
+    card = Card(sentence="Acme <!channel> is at risk", title="Acme", tone="risk", buttons=BUTTONS, context=("drop@7c1e",))
+    return OutboxRow(
+        key=IdempotencyKey(f"{ENROLLMENT}/{step}"), enrollment_id=ENROLLMENT, account_id="acct_a", playbook_id="drop",
+        connection=connection, connector=connection, delivery_class=DeliveryClass.C, created_at=NOW, due_at=NOW,
+        action=Message(to=Recipient(channel="#cs"), card=card, enrollment_id=ENROLLMENT),
+    )
+
+
+def send(database: Any, *rows: OutboxRow) -> None:
+    """Deliver those, and nothing that was added before."""
+    with database.write() as tx:
+        outbox.add(tx, rows)
+        for claimed in outbox.claim(tx, NOW, 10, 30):
+            proof = Receipt(external_id=f"C1/{claimed.row.key[-1]}", delivered_at=NOW)
+            assert outbox.complete(tx, claimed, proof, NOW)
+
+
+def connector(name: str, **actions: DeliveryClass) -> Connector:
+    return Connector(
+        name=name, title=name, load_settings=lambda: Settings, connect=lambda *_: Connection(),
+        load_sandbox=lambda: Sandbox, actions=actions,
+    )
+
+
+def test_acknowledging_stops_the_escalation_and_redraws_every_message(database: Any) -> None:
+    """Everybody who got the alert sees who has it, and its button is gone."""
+    enrol(database)
+    send(database, message(0))
+    send(database, message(1))
+    with database.write() as tx:
+        outbox.add(tx, [message(2)])           # not delivered: there is nothing to redraw
+
+    done = operate.acknowledge(database, ENROLLMENT, "ana@example.com", LATER)
+
+    assert (done.changed, done.redrawn) == (True, 2)
+    assert (done.enrollment.acknowledged_by, done.enrollment.acknowledged_at) == ("ana@example.com", LATER)
+    with database.read() as tx:
+        row = outbox.one(tx, f"{ENROLLMENT}/0/ack")
+        [line] = audit.list_(tx)
+    assert row
+    assert isinstance(row.action, UpdateMessage)
+    assert (row.action.message_id, row.enrollment_id, row.state) == ("C1/0", ENROLLMENT, "pending")
+    assert [button.label for button in row.action.card.buttons] == ["Open"]
+    assert row.action.card.context == ("👀 Acknowledged by ana@example.com · 2026-03-05 09:00 UTC", "drop@7c1e")
+    assert (line.by, line.what, line.about) == ("ana@example.com", "acknowledge", ENROLLMENT)
+
+
+def test_who_comes_second_is_told_who_was_first(database: Any) -> None:
+    """Two people press at once; one of them has it."""
+    enrol(database)
+    operate.acknowledge(database, ENROLLMENT, "ana@example.com", NOW)
+
+    second = operate.acknowledge(database, ENROLLMENT, "bo@example.com", LATER)
+
+    assert not second.changed
+    assert second.enrollment.acknowledged_by == "ana@example.com"
+    with database.read() as tx:
+        assert len(audit.list_(tx)) == 1
+
+
+def test_what_is_closed_needs_nobody(database: Any) -> None:
+    """An old button in the channel still answers politely."""
+    enrol(database, State.CLOSED)
+
+    assert not operate.acknowledge(database, ENROLLMENT, "ana@example.com", NOW).changed
+
+
+def test_only_targets_that_can_redraw_are_asked_to(database: Any) -> None:
+    """A Teams webhook cannot change what it sent; that must not become a dead letter."""
+    enrol(database)
+    send(database, message(0), message(1, "teams"))
+    known = {
+        "slack": connector("slack", message=DeliveryClass.C, update_message=DeliveryClass.B),
+        "teams": connector("teams", message=DeliveryClass.C),
+    }
+
+    assert operate.acknowledge(database, ENROLLMENT, "ana", LATER, known).redrawn == 1
+    with database.read() as tx:
+        [row] = outbox.list_(tx, "pending")
+    assert (row.connection, row.delivery_class) == ("slack", DeliveryClass.B)
+
+
+def test_a_mistyped_enrollment_is_answered_with_the_nearest(database: Any) -> None:
+    """At 3 a.m. nobody wants to look an id up twice."""
+    enrol(database)
+
+    with pytest.raises(StewardError, match=r'no enrollment "drop/acct_b/1"\. Did you mean "drop/acct_a/1"\?'):
+        operate.acknowledge(database, "drop/acct_b/1", "ana", NOW)
+
+
+def test_a_dead_letter_is_made_due_again_once(database: Any) -> None:
+    """The same key, so the target still knows it; pressing twice is pressing once."""
+    with database.write() as tx:
+        outbox.add(tx, [message()])
+        [claimed] = outbox.claim(tx, NOW, 10, 30)
+        outbox.fail(tx, claimed, NOW, "refused")
+
+    assert operate.retry(database, f"{ENROLLMENT}/0", "ana", LATER)
+    assert not operate.retry(database, f"{ENROLLMENT}/0", "ana", LATER)
+    with database.read() as tx:
+        [line] = audit.list_(tx)
+        assert outbox.counts(tx) == {"slack": {"pending": 1}}
+    assert (line.what, line.detail) == ("retry", {"was": "failed", "attempts": 0})
+
+
+def test_what_was_delivered_is_not_sent_again(database: Any) -> None:
+    """A person's slip must not reach the customer's team."""
+    send(database, message())
+
+    with pytest.raises(StewardError, match=r"is delivered; only what is failed, unknown, expired"):
+        operate.retry(database, f"{ENROLLMENT}/0", "ana", NOW)
+    with pytest.raises(StewardError, match=r'no action "drop/acct_a/1/9"\. Did you mean "drop/acct_a/1/0"'):
+        operate.retry(database, "drop/acct_a/1/9", "ana", NOW)
+
+
+def test_a_parked_call_is_worked_off_again(database: Any) -> None:
+    """Once the connector is mended, no event is missing."""
+    with database.write() as tx:
+        inbox.put(tx, "crm", "e1", b"{}", NOW)
+        [claimed] = inbox.claim(tx, NOW, 10, 30)
+        inbox.park(tx, claimed, "a bug")
+
+    assert operate.retry_call(database, "crm", "e1", "ana", LATER)
+    assert not operate.retry_call(database, "crm", "e1", "ana", LATER)
+    with pytest.raises(StewardError, match='made no call "e2"'):
+        operate.retry_call(database, "crm", "e2", "ana", LATER)
+
+
+def two_accounts(database: Any) -> tuple[str, str]:
+    with database.write() as tx:
+        for connection, domain in (("crm", "acme.com"), ("desk", "acme-group.com")):
+            account = Record(Noun.ACCOUNT, "1", {"name": "Acme", "domain": domain}, NOW)
+            records.upsert(tx, connection, "accounts", [account], NOW)
+        identity.resolve(tx, NOW)
+        left, right = identity.account_of(tx, "crm", "1"), identity.account_of(tx, "desk", "1")
+    assert left
+    assert right
+    assert left != right
+    return left, right
+
+
+def who(database: Any) -> list[str | None]:
+    with database.read() as tx:
+        return [identity.account_of(tx, connection, "1") for connection in ("crm", "desk")]
+
+
+def lines(database: Any) -> list[str]:
+    with database.read() as tx:
+        return [line.what for line in reversed(audit.list_(tx))]
+
+
+def test_a_merge_can_be_undone_and_stays_undone(database: Any) -> None:
+    """The person has the last word over the machine, in both directions."""
+    left, right = two_accounts(database)
+
+    operate.merge(database, left, right, "ana", NOW)
+    operate.merge(database, left, right, "ana", NOW)
+    assert who(database) == [left, left]
+
+    operate.keep_apart(database, left, right, "ana", LATER)
+    operate.keep_apart(database, left, right, "ana", LATER)
+    assert who(database) == [left, right]
+    with database.write() as tx:
+        identity.resolve(tx, LATER)
+    assert who(database) == [left, right]
+    assert lines(database) == ["merge", "unmerge"]
+
+
+def test_two_accounts_are_kept_apart_before_anything_joins_them(database: Any) -> None:
+    """Acme Inc and Acme Group are two customers, whatever their names say."""
+    left, right = two_accounts(database)
+
+    operate.keep_apart(database, right, left, "ana", NOW)
+    operate.keep_apart(database, left, right, "ana", LATER)
+
+    assert who(database) == [left, right]
+    assert lines(database) == ["keep_apart"]
+    with pytest.raises(StewardError, match=f'no account "{left}x". Did you mean "{left}"'):
+        operate.merge(database, f"{left}x", right, "ana", NOW)
