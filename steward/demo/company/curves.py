@@ -67,7 +67,7 @@ def curve_of(seed: int, number: int, as_of: date) -> Curve | None:
         return None
     seats, today = size_of(seed, number)[1], as_of.toordinal()
     told: dict[str, float] = {
-        "level": seats * chance.uniform(0.55, 0.85), "weekend": chance.uniform(0.05, 0.35),
+        "level": seats * chance.triangular(0.3, 0.88, 0.7), "weekend": chance.uniform(0.05, 0.35),
         "starts": started.toordinal() + 1, "ends": _NEVER, "ramp_days": chance.uniform(20, 45),
         "growth": chance.uniform(-0.05, 0.35) / 365, "declines_from": _NEVER, "decline": 0.0,
         "bump_from": _NEVER, "bump_to": _NEVER, "bump": 1.0, "drops_from": _NEVER, "keeps": 6,
@@ -84,16 +84,16 @@ def curve_of(seed: int, number: int, as_of: date) -> Curve | None:
                  "decline": chance.uniform(0.017, 0.026), "drops_from": today - chance.uniform(30, 50), "keeps": 2,
                  "growth": 0.0}
     elif story is Story.CHAMPION_LEFT:
-        told |= {"level": seats * chance.uniform(0.4, 0.6), "declines_from": today - chance.uniform(45, 56),
-                 "decline": chance.uniform(0.015, 0.02), "drops_from": today - chance.uniform(29, 35), "keeps": 2,
+        told |= {"level": seats * chance.uniform(0.45, 0.65), "declines_from": today - chance.uniform(45, 56),
+                 "decline": chance.uniform(0.012, 0.016), "drops_from": today - chance.uniform(29, 35), "keeps": 3,
                  "growth": 0.0}
     elif story is Story.CHURNED:
         told |= {"declines_from": ended.toordinal() - chance.uniform(70, 130), "decline": chance.uniform(0.014, 0.03),
                  "drops_from": ended.toordinal() - chance.uniform(20, 60), "keeps": 2,
                  "ends": ended.toordinal() + chance.randint(0, 6)}
     elif story in (Story.SEAT_PRESSURE, Story.PRESSURE_WITH_DEAL):
-        told |= {"level": seats * chance.uniform(1.0, 1.08), "weekend": chance.uniform(0.82, 0.95),
-                 "growth": chance.uniform(0.4, 0.7) / 365}
+        told |= {"level": seats * chance.uniform(1.05, 1.12), "weekend": chance.uniform(0.82, 0.95),
+                 "growth": chance.uniform(0.8, 1.2) / 365}
     elif story is Story.HOLIDAY_DIP:
         told |= {"bump_from": today - chance.uniform(8, 12), "bump_to": today - chance.uniform(1, 3), "bump": 0.25}
     elif story is Story.ONE_OFF_SPIKE:

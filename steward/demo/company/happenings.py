@@ -217,7 +217,7 @@ def answers(
     for back in range(int(chance.randint(10, 60)), min((last - first).days - 5, 500), 180):
         sour = story in _SOUR and back < 120
         if chance.random() < 0.7 or sour:
-            score = chance.randint(1, 5) if sour else chance.choices(range(4, 11), (2, 3, 5, 12, 25, 30, 23))[0]
+            score = chance.randint(1, 5) if sour else chance.choices(range(4, 11), (3, 5, 9, 14, 24, 26, 19))[0]
             day = last - timedelta(days=back)
             found.append(Answer(score, chance.choice(_COMMENTS["bad" if sour else "good"]),
                                 datetime.combine(day, time(chance.randint(7, 18), chance.randint(0, 59)), UTC),
@@ -240,7 +240,7 @@ def milestones(chance: random.Random, story: Story, started: date | None, as_of:
         through = 2
         reached = [due[0] + timedelta(days=9), as_of - timedelta(days=chance.randint(2, 7)), None, None, None]
     elif story in (Story.ONBOARDING_ON_TRACK, Story.HANDOFF_DUE):
-        reached = [day if day and due_on < as_of - timedelta(days=3) else None
+        reached = [day if due_on < as_of else None
                    for day, due_on in zip(reached, due, strict=True)]
     return tuple(_steps(due, reached, started, as_of))
 
@@ -261,7 +261,8 @@ def meetings(
     if not window:
         return ()
     first, last = window
-    silence = chance.randint(55, 90) if story in _SOUR else chance.randint(2, 35)
+    neglected = story is Story.STEADY and chance.random() < 0.15
+    silence = chance.randint(55, 90) if story in _SOUR or neglected else chance.randint(2, 35)
     found, day = [], last - timedelta(days=silence)
     while day > max(first, last - timedelta(days=270)):
         held = datetime.combine(day, time(chance.randint(7, 17), chance.choice((0, 30))), UTC)

@@ -33,7 +33,7 @@ class Story(StrEnum):
 
 MIX = MappingProxyType({                        # accounts of each story in every 200
     Story.PROSPECT: 6, Story.CHURNED: 10,
-    Story.QUIET_DECLINE: 5, Story.CHAMPION_LEFT: 3, Story.ONBOARDING_STALLED: 4, Story.SEAT_PRESSURE: 5,
+    Story.QUIET_DECLINE: 4, Story.CHAMPION_LEFT: 3, Story.ONBOARDING_STALLED: 4, Story.SEAT_PRESSURE: 5,
     Story.HANDOFF_DUE: 3, Story.ONBOARDING_ON_TRACK: 5,
     Story.HOLIDAY_DIP: 6, Story.ONE_OFF_SPIKE: 4, Story.ONBOARDING_SLOW: 4, Story.PRESSURE_WITH_DEAL: 4,
     Story.RENEWAL_WON: 4,
