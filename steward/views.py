@@ -14,8 +14,9 @@ from steward.engine.explain import explain as explain_row
 from steward.engine.freshness import freshen_row, why_unknown
 from steward.engine.gates import Gates
 from steward.engine.literals import show
-from steward.engine.plan import Plan, Today, clause_text
+from steward.engine.plan import Plan, Today
 from steward.engine.plan import plan as plan_today
+from steward.engine.walk import clause_text
 from steward.facts.health import contributions
 from steward.model.actions import OpenCta, Recipient
 from steward.model.enrollments import Decision, Enrollment, State, Verdict
@@ -284,6 +285,7 @@ def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
         row, _ = _row(tx, account_id)
         opened = store_enrollments.open_of(tx, playbook.id, [account_id]).get(account_id)
         closed = store_enrollments.last_closed(tx, playbook.id, [account_id]).get(account_id)
+        decisions = store_enrollments.decisions(tx, enrollment_id=opened.id) if opened else []
         inhibitor = next((
             name for name in playbook.inhibited_by
             if (found := store_enrollments.open_of(tx, name, [account_id]).get(account_id))
@@ -291,7 +293,7 @@ def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
     silent = freshen_row(row, catalog, now).get("account.do_not_contact") is True
     return explain_row(
         playbook, row, catalog, now, enrollment=opened, last_closed=closed, zone=ZoneInfo(settings.company.timezone),
-        gates=Gates(silent, inhibitor))
+        gates=Gates(silent, inhibitor), entry=next((each for each in decisions if _is_entry(each)), None))
 
 
 def touched(db: Database, limit: int = 40) -> list[Touched]:
@@ -402,7 +404,12 @@ def _done(row: OutboxRow) -> str:
 def _why(tx: Transaction, enrollment_id: str) -> str:
     """The true clauses with which the enrollment entered."""
     for decision in store_enrollments.decisions(tx, enrollment_id=enrollment_id):
-        if decision.to_state == State.ACTIVE and decision.from_state != State.RECOVERING:
-            fired = [clause_text(each, {}) for each in decision.clauses if each.verdict is Verdict.TRUE]
-            return "; ".join(fired[:3])
+        if _is_entry(decision):
+            fired = [each for each in decision.clauses if each.verdict is Verdict.TRUE]
+            fired.sort(key=lambda each: each.path.startswith("scope"))
+            return "; ".join(clause_text(each, {}) for each in fired[:3])
     return ""
+
+
+def _is_entry(decision: Decision) -> bool:
+    return decision.to_state == State.ACTIVE and decision.from_state != State.RECOVERING

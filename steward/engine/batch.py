@@ -14,7 +14,7 @@ def verdicts(frame: pl.DataFrame, conditions: Mapping[str, Expression]) -> pl.Da
     if not conditions:
         return frame.select([])
     exprs = [expr(condition, frame.schema).alias(name) for name, condition in conditions.items()]
-    return frame.select(pl.repeat(True, pl.len()).alias("*"), *exprs).drop("*")
+    return frame.select(pl.repeat(True, pl.len()).alias("_"), *exprs).drop("_")
 
 
 def expr(expression: Expression, columns: Mapping[str, pl.DataType] | Collection[str]) -> pl.Expr:

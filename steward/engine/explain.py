@@ -14,11 +14,9 @@ from steward.engine.freshness import age_text
 from steward.engine.gates import Gates, blocked_by
 from steward.engine.language import Mode, Playbook
 from steward.engine.lifecycle import arm_of, cooldown_from
-from steward.engine.literals import show
-from steward.engine.walk import Walked, walk
-from steward.model.enrollments import Clause, Enrollment, State, Verdict
+from steward.engine.walk import Walked, clause_text, seen_text, walk
+from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.model.facts import FactSpec
-from steward.model.missing import MISSING
 
 _LAST = re.compile(r"\.(all|any|not)(?:\[(\d+)\])?$")
 
@@ -37,6 +35,7 @@ class Explanation:
     scope: tuple[Clause, ...]
     clauses: tuple[Clause, ...]
     verdict: Verdict
+    fired: str                              # what was seen when it became active; "" before that
     gates: str
     next: str
     shown: tuple[str, ...]                  # the clauses as lines
@@ -46,21 +45,28 @@ class Explanation:
         progress = f" ({self.progress})" if self.progress else ""
         head = (f"{self.name or self.account_id} · {self.playbook_id}@{self.version} · {self.at:%Y-%m-%d %H:%M}Z · "
                 f"{self.state.upper()}{progress}")
-        return "\n".join([head, *self.shown, f"  gates    {self.gates}", f"  next     {self.next}"])
+        fired = [f"  fired    {self.fired}"] if self.fired else []
+        return "\n".join([head, *fired, *self.shown, f"  gates    {self.gates}", f"  next     {self.next}"])
 
 
 def explain(
     playbook: Playbook, row: Mapping[str, Any], catalog: Mapping[str, FactSpec], now: datetime, *,
     enrollment: Enrollment | None = None, last_closed: Enrollment | None = None, zone: ZoneInfo,
-    gates: Gates | None = None,
+    gates: Gates | None = None, entry: Decision | None = None,
 ) -> Explanation:
-    """Why the account of `row` stands where it stands; `enrollment` is its open one, `last_closed` the one before."""
+    """Why the account of `row` stands where it stands: its open `enrollment`, the `last_closed` one before.
+
+    `entry` is the decision by which the open one became active.
+    """
     entered = enrollment is not None and enrollment.state in (State.ACTIVE, State.RECOVERING)
     walked = walk(playbook.clears if entered else playbook.when, row, catalog, now)
     scope = walk(playbook.scope, row, catalog, now) if playbook.scope is not None else None
     state, progress = _state(playbook, enrollment, last_closed, now, zone)
-    lines = clause_lines(scope.clauses, catalog, now, "scope ") if scope else []
-    lines += clause_lines(walked.clauses, catalog, now, "until " if entered and playbook.until is not None else "")
+    lines = [("scope ", clause) for clause in scope.clauses] if scope and not entered else []
+    if entered:
+        lines += [("when  ", clause) for clause in walk(playbook.when, row, catalog, now).clauses]
+    if not entered or playbook.until is not None:
+        lines += [("until " if entered else "", clause) for clause in walked.clauses]
     scope_verdict = scope.verdict if scope else Verdict.TRUE
     known_by = enrollment or last_closed
     since = cooldown_from(known_by) if known_by else None
@@ -72,17 +78,26 @@ def explain(
         playbook_id=playbook.id, version=playbook.version, at=now, state=state, progress=progress,
         scope=scope.clauses if scope else (), clauses=walked.clauses, verdict=walked.verdict,
         gates=f"{'passed' if entered else no or 'all pass'}; arm: {arm.value}",
-        next=_next(playbook, enrollment, walked, scope, zone), shown=tuple(lines))
+        next=_next(playbook, enrollment, walked, scope, zone), fired=_fired(entry, catalog),
+        shown=tuple(clause_lines(lines, catalog, now)))
+
+
+def _fired(entry: Decision | None, catalog: Mapping[str, FactSpec]) -> str:
+    if entry is None:
+        return ""
+    seen = [
+        clause for clause in entry.clauses if clause.verdict is Verdict.TRUE and not clause.path.startswith("scope")]
+    return f"{entry.decided_at:%Y-%m-%d %H:%M}Z by {'; '.join(clause_text(clause, catalog) for clause in seen)}"
 
 
 def clause_lines(
-    clauses: Sequence[Clause], catalog: Mapping[str, FactSpec], now: datetime, prefix: str = "",
+    prefixed: Sequence[tuple[str, Clause]], catalog: Mapping[str, FactSpec], now: datetime,
 ) -> list[str]:
-    """Each clause on a line: verdict, condition, value, source and age."""
-    conditions = [f"{prefix}{_lead(clause)}{clause.text}" for clause in clauses]
+    """Each clause on a line: verdict, condition after its prefix, value, source and age."""
+    clauses = [clause for _, clause in prefixed]
+    conditions = [f"{prefix}{_lead(clause)}{clause.text}" for prefix, clause in prefixed]
     values = [
-        "-" if clause.observed is MISSING else show(clause.observed, catalog.get(clause.text.split(" ", 1)[0]))
-        for clause in clauses]
+        seen_text(clause, catalog.get(clause.text.split(" ", 1)[0])) for clause in clauses]
     width, wide = max(map(len, conditions), default=0), max((len(value[:30]) for value in values), default=0)
     return [
         f"  {clause.verdict.value:<8} {condition:<{width}}  {value[:30]:<{wide}}  {_data(clause, now)}".rstrip()

@@ -14,12 +14,10 @@ from steward.engine.expression import Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.language import Playbook
 from steward.engine.lifecycle import Look, advance
-from steward.engine.literals import show
 from steward.engine.sweep import Swept, sweep
-from steward.engine.walk import walk
-from steward.model.enrollments import Clause, Enrollment, State, Verdict
+from steward.engine.walk import clause_text, walk
+from steward.model.enrollments import Enrollment, State, Verdict
 from steward.model.facts import FactSpec
-from steward.model.missing import MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +113,6 @@ def _texts(playbook: Playbook | None) -> frozenset[str]:
         return frozenset()
     conditions: tuple[Expression | None, ...] = (playbook.scope, playbook.when, playbook.until)
     return frozenset(leaf.text for condition in conditions if condition for leaf in leaves(condition))
-
-
-def clause_text(clause: Clause, catalog: Mapping[str, FactSpec]) -> str:
-    """ "health.score < 60 (58)"; with the reason where it is unknown."""
-    if clause.why:
-        return f"{clause.text} ({clause.why})"
-    return f"{clause.text} ({seen_text(clause, catalog.get(clause.text.split(' ', 1)[0]))})"
-
-
-def seen_text(clause: Clause, spec: FactSpec | None) -> str:
-    """The observed value as the clause writes its literal; `spec` None where the catalog is not at hand."""
-    seen = clause.observed
-    if seen is MISSING:
-        return "-"
-    if spec is None and isinstance(seen, float):
-        return f"{round(seen * 100, 1):g}%" if "%" in clause.text else f"{round(seen, 2):g}"
-    return show(seen, spec)
 
 
 def _sorted(moves: list[Move]) -> tuple[Move, ...]:

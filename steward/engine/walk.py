@@ -49,7 +49,7 @@ class Walked:
 def walk(expression: Expression, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime) -> Walked:
     """`row` holds the facts as they are in the snapshot, stale or not, with their `as_of.<group>`."""
     asked = list(leaves(expression))
-    found = [_clause(leaf, row, catalog, now) for leaf in asked]
+    found = clauses_of(expression, row, catalog, now)
     answers = [{Verdict.TRUE: True, Verdict.FALSE: False}.get(clause.verdict) for clause in found]
     whole = _fold(expression, answers)
     deciding = []
@@ -59,7 +59,31 @@ def walk(expression: Expression, row: Mapping[str, Anything], catalog: Mapping[s
             if _fold(expression, turned) is (not whole):
                 deciding.append(at)
     distances = tuple(_distance(leaf, row.get(leaf.fact)) for leaf in asked)
-    return Walked(verdict_of(whole), tuple(found), tuple(deciding), distances)
+    return Walked(verdict_of(whole), found, tuple(deciding), distances)
+
+
+def clauses_of(
+    expression: Expression, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime,
+) -> tuple[Clause, ...]:
+    """One clause for each leaf, without asking which of them decide."""
+    return tuple(_clause(leaf, row, catalog, now) for leaf in leaves(expression))
+
+
+def clause_text(clause: Clause, catalog: Mapping[str, FactSpec]) -> str:
+    """ "health.score < 60 (58)"; with the reason where it is unknown."""
+    if clause.why:
+        return f"{clause.text} ({clause.why})"
+    return f"{clause.text} ({seen_text(clause, catalog.get(clause.text.split(' ', 1)[0]))})"
+
+
+def seen_text(clause: Clause, spec: FactSpec | None) -> str:
+    """The observed value as the clause writes its literal; `spec` None where the catalog is not at hand."""
+    seen = clause.observed
+    if seen is MISSING:
+        return "-"
+    if spec is None and isinstance(seen, float):
+        return f"{round(seen * 100, 1):g}%" if "%" in clause.text else f"{round(seen, 2):g}"
+    return show(seen, spec)
 
 
 def _fold(expression: Expression, answers: list[bool | None]) -> bool | None:

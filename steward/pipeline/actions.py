@@ -13,7 +13,7 @@ from steward.engine import template
 from steward.engine.freshness import age_text
 from steward.engine.language import CtaStep, Playbook, Rung
 from steward.engine.lifecycle import Planned
-from steward.engine.plan import clause_text
+from steward.engine.walk import clause_text
 from steward.model.actions import Action, Button, Card, CardField, Message, OpenCta
 from steward.model.enrollments import Clause, Enrollment, Verdict
 from steward.model.facts import FactSpec
@@ -100,7 +100,8 @@ def _cta_row(at: Desk, cause: Cause, planned: Planned, step: CtaStep) -> OutboxR
     assignee = at.people.first_person(cause.enrollment.account_id, step.assign)
     name = template.render("{{ account.name }}", cause.row, at.catalog)
     reasons = "\n".join(f"- {reason}" for reason in _reasons(cause, at.catalog))
-    parts = (cause.playbook.why, f"Why now:\n{reasons}", card_of(at, cause, None).next_step, cause.playbook.label)
+    next_step = template.render(_words(cause.playbook).next_step, cause.row, at.catalog)
+    parts = (cause.playbook.why, f"Why now:\n{reasons}", next_step, cause.playbook.label)
     cta = OpenCta(
         account_external_id=known[connection], type=step.type,
         subject=f"{cause.playbook.title}: {name}"[:_MOST_SUBJECT], body="\n\n".join(part for part in parts if part),
@@ -123,9 +124,7 @@ def _row(at: Desk, cause: Cause, planned: Planned, connection: str, action: Acti
 
 def card_of(at: Desk, cause: Cause, rung: Rung | None) -> Card:
     """The card for the account: the playbook's template filled in; `rung` says that nobody answered."""
-    playbook = cause.playbook
-    named = next((step.template for step in playbook.do if not isinstance(step, CtaStep) and step.template), "")
-    words = playbook.template(named) or template.plain(playbook.id, playbook.title, playbook.why)
+    playbook, words = cause.playbook, _words(cause.playbook)
 
     def fill(text: str) -> str:
         return template.render(text, cause.row, at.catalog)
@@ -146,10 +145,17 @@ def card_of(at: Desk, cause: Cause, rung: Rung | None) -> Card:
         context=(f"{playbook.label} · {'; '.join(_reasons(cause, at.catalog))}", _ages(cause, at.now), *because))
 
 
+def _words(playbook: Playbook) -> template.MessageTemplate:
+    """The first template that its messages name, or the plain one."""
+    named = next((step.template for step in playbook.do if not isinstance(step, CtaStep) and step.template), "")
+    return playbook.template(named) or template.plain(playbook.id, playbook.title, playbook.why)
+
+
 def _reasons(cause: Cause, catalog: Mapping[str, FactSpec]) -> list[str]:
-    """The clauses that fired, with what they saw; what is true first."""
-    fired = [clause for clause in cause.clauses if clause.verdict is Verdict.TRUE]
-    return [clause_text(clause, catalog) for clause in (fired or cause.clauses)[:_MOST_REASONS]]
+    """The clauses that fired, with what they saw; those of `when` before those of `scope`."""
+    fired = [clause for clause in cause.clauses if clause.verdict is Verdict.TRUE] or list(cause.clauses)
+    fired.sort(key=lambda clause: clause.path.startswith("scope"))
+    return [clause_text(clause, catalog) for clause in fired[:_MOST_REASONS]]
 
 
 def _ages(cause: Cause, now: datetime) -> str:

@@ -5,7 +5,7 @@ All of it is one transaction, so a decision without its action, or an action wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,13 @@ import polars as pl
 
 from steward.contracts import Connector
 from steward.engine.expression import facts_of
-from steward.engine.freshness import age_text, freshen, freshen_row
+from steward.engine.freshness import age_text, freshen
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, in_order
 from steward.engine.lifecycle import Advance, Look, Verdicts, advance, cancel
 from steward.engine.load import canonical_form
 from steward.engine.sweep import sweep, sweep_rows
-from steward.engine.walk import walk
+from steward.engine.walk import clauses_of
 from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State
 from steward.model.facts import FactSpec
 from steward.pipeline.actions import Cause, desk, outbox_row
@@ -170,20 +170,30 @@ class _Run:
     ) -> tuple[int, tuple[str, ...]]:
         if not changed:
             return 0, ()
-        rows = {row["account_id"]: row for row in self.frame.filter(
-            pl.col("account_id").is_in(list(changed))).iter_rows(named=True)}
+        acting = [
+            each for each, step in changed.items()
+            if step.planned and step.enrollment is not None and step.enrollment.arm is Arm.TREATMENT]
+        asked = facts_of(*playbook.conditions().values())
+        rows = self._rows(changed, self.frame.select(
+            name for name in self.frame.columns
+            if name == "account_id" or name in asked or name.startswith("as_of.")))
+        known = self._rows(acting, self.frame, fresh=True)
         decisions, causes = [], []
         for account_id, step in changed.items():
-            row = rows.get(account_id, {"account_id": account_id})
-            clauses = self._clauses(playbook, step, row)
+            clauses = self._clauses(playbook, step, rows.get(account_id, {"account_id": account_id}))
             if step.decision is not None:
                 decisions.append(replace(step.decision, clauses=clauses))
-            if step.planned and step.enrollment is not None and step.enrollment.arm is Arm.TREATMENT:
-                known = freshen_row(row, self.catalog, self.now)
-                causes.append((Cause(playbook, step.enrollment, known, clauses), step))
+            if account_id in known and step.enrollment is not None:
+                causes.append((Cause(playbook, step.enrollment, known[account_id], clauses), step))
         out, trouble = self._actions(causes)
         self._save(playbook, changed, opened, decisions, trouble)
         return outbox.add(self.tx, out), tuple(text for texts in trouble.values() for text in texts)
+
+    def _rows(self, wanted: Collection[str], frame: pl.DataFrame, *, fresh: bool = False) -> dict[str, dict[str, Any]]:
+        chosen = frame.filter(pl.col("account_id").is_in(list(wanted)))
+        if fresh:
+            chosen = freshen(chosen, self.catalog, self.catalog, self.now)
+        return {row["account_id"]: row for row in chosen.iter_rows(named=True)}
 
     def _actions(self, causes: Sequence[tuple[Cause, Advance]]) -> tuple[list[OutboxRow], dict[str, list[str]]]:
         out: list[OutboxRow] = []
@@ -238,7 +248,7 @@ class _Run:
         elif reason in ("lapsed", "cancelled"):
             chosen = [playbook.when]
         return tuple(clause for condition in chosen if condition is not None
-                     for clause in walk(condition, row, self.catalog, self.now).clauses)
+                     for clause in clauses_of(condition, row, self.catalog, self.now))
 
     def look_for_stale_sources(self, playbooks: Sequence[Playbook]) -> tuple[str, ...]:
         """One incident for each source that is stale, naming the playbooks on hold; closed once it is fresh again."""
