@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from steward.pipeline.deliver import DeliverReport
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.evaluate import EvaluateReport
+    from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.sync import OnPage, SyncReport
     from steward.store.database import Database
     from steward.store.outbox import OutboxRow
@@ -130,6 +131,41 @@ class Hub:
         sinks = {name: self.connection(name) for name, known in self.connectors.items() if known.actions}
         return deliver(self.db, sinks, self.connectors, self.clock, self.sleep, on_done=on_done)
 
+
+    def inbox_writer(self) -> InboxWriter:
+        """What makes the calls of many vendors durable in few commits; close it in the end."""
+        from steward.pipeline.receive import InboxWriter
+
+        return InboxWriter(self.db)
+
+    def receive(self, name: str, headers: Mapping[str, str], body: bytes, writer: InboxWriter) -> ReceiveOutcome:
+        """Verify and store one call to the connection `name`; durable once this returns."""
+        from steward.pipeline.receive import receive
+
+        inbox = self.connection(name).inbox
+        if inbox is None:
+            raise ConfigError(f'the connection "{name}" takes no calls')
+        return receive(self.db, name, inbox, headers, body, now=self.clock(), writer=writer)
+
+    def work_off(self) -> bool:
+        """Work off some of the calls that wait: records, facts, decisions, actions; whether any waited."""
+        from steward import operate
+        from steward.pipeline.drain import Identify, drain
+
+        inbound = {name: self.connection(name) for name, known in self.connectors.items() if known.inbox}
+        report = drain(self.db, inbound, self.connectors, operate.acknowledge_in, self.clock(),
+                       identify=Identify(self.settings.truth, tuple(self.connectors)))
+        if report.account_ids:
+            self.derive(report.account_ids)
+            self.evaluate(report.account_ids)
+        if report.account_ids or report.responses:
+            self.deliver()
+        return bool(report.done + report.parked)
+
+    def ping(self) -> None:
+        """Raise Unavailable unless the database answers."""
+        with self.db.read():
+            return
 
     def tidy(self) -> int:
         """Delete the files of the lake that nobody can see any more; how many."""

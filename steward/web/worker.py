@@ -23,7 +23,7 @@ class Worker:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._writer = hub.inbox_writer()
-        self._news, self._stopping = threading.Event(), threading.Event()
+        self._news, self._due, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox-worker", daemon=True)
 
     def start(self) -> None:
@@ -42,6 +42,11 @@ class Worker:
         self._hub.receive(connection, headers, body, self._writer)
         self._news.set()
 
+    def deliver_soon(self) -> None:
+        """Deliver what is due without anybody waiting for it."""
+        self._due.set()
+        self._news.set()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._news.clear()
@@ -51,6 +56,9 @@ class Worker:
     def _work_off(self) -> bool:
         """One micro-batch; whether there was anything to do."""
         try:
+            if self._due.is_set():
+                self._due.clear()
+                self._hub.deliver()
             return self._hub.work_off()
         except StewardError as error:
             _log.warning("inbox_batch_failed", trouble=str(error))
