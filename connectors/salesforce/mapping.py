@@ -24,11 +24,13 @@ _KINDS = frozenset({"call", "meeting", "email", "qbr"})
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One of our fields: where it comes from ("!" first: the opposite of a checkbox) and how it is read."""
+    """One of our fields: the fields it may come from, which of them are the opposite of it, and how it is read."""
 
     ours: str
     names: tuple[str, ...]
+    opposites: frozenset[str]
     parse: Parse
+    is_money: bool
 
 
 class Mapper:
@@ -41,9 +43,9 @@ class Mapper:
         for ours, names in wanted(stream, settings).items():
             found = tuple(name for name in names if name.removeprefix("!") in present)
             if found:
-                self._columns.append(_Column(ours, found, self._parser(ours)))
+                self._columns.append(self._column(ours, found))
         system = [name for name in _SYSTEM if name in present]
-        mapped = sorted({name.removeprefix("!") for column in self._columns for name in column.names} - {"Id", *system})
+        mapped = sorted({name for column in self._columns for name in column.names} - {"Id", *system})
         self.columns: tuple[str, ...] = ("Id", *system, *mapped)
 
     def record(self, row: Row) -> tuple[Record | None, list[Refusal]]:
@@ -61,22 +63,35 @@ class Mapper:
             return deleted(self._noun, external_id, modified_at, row.get("MasterRecordId")), refusals
         known: dict[str, Value] = {}
         for column in self._columns:
-            name, value = _first(column.names, row)
-            if value is None or value == "":
+            for name in column.names:
+                value = row.get(name)
+                if value is not None and value != "":
+                    break
+            else:
                 continue
             try:
                 parsed = self._read(column, value, name, row)
             except (ValueError, ArithmeticError) as error:
-                refusals.append(Refusal(where, name.removeprefix("!"), f"{column.ours}: {error}"))
+                refusals.append(Refusal(where, name, f"{column.ours}: {error}"))
                 continue
             if parsed != "":
                 known[column.ours] = parsed
         return Record(self._noun, external_id, known, modified_at), refusals
 
     def _read(self, column: _Column, value: Any, name: str, row: Row) -> Value:
-        if FIELDS[self._noun].get(column.ours) is FieldType.MONEY:
+        if column.is_money:
             return values.money(value, row.get("CurrencyIsoCode") or self._settings.currency)
-        return column.parse(_for_parser(value, name, row))
+        if name in column.opposites:
+            return not values.boolean(value)
+        # A closed case is closed whatever the org calls that status.
+        return column.parse(True if name == "Status" and row.get("IsClosed") is True else value)
+
+    def _column(self, ours: str, names: tuple[str, ...]) -> _Column:
+        return _Column(
+            ours, tuple(name.removeprefix("!") for name in names),
+            frozenset(name[1:] for name in names if name.startswith("!")),
+            self._parser(ours), FIELDS[self._noun].get(ours) is FieldType.MONEY,
+        )
 
     def _parser(self, ours: str) -> Parse:
         own = {values.slug(theirs): word for theirs, word in self._words.get(ours, {}).items()}
@@ -128,21 +143,6 @@ def deleted(noun: Noun, external_id: str, at: Any, master: Any) -> Record:
     """The record of a row that was deleted, or merged into `master`."""
     merged_into = master if isinstance(master, str) and master else None
     return Record(noun, external_id, {}, at, deleted=True, merged_into=merged_into)
-
-
-def _first(names: tuple[str, ...], row: Row) -> tuple[str, Any]:
-    for name in names:
-        value = row.get(name.removeprefix("!"))
-        if value is not None and value != "":
-            return name, value
-    return names[0], None
-
-
-def _for_parser(value: Any, name: str, row: Row) -> Any:
-    if name.startswith("!"):
-        return not values.boolean(value)
-    # A closed case is closed whatever the org calls that status.
-    return row["IsClosed"] if name == "Status" and row.get("IsClosed") is True else value
 
 
 def _word_parser(table: Mapping[str, str], ours: list[str]) -> Parse:

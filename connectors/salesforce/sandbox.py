@@ -13,7 +13,7 @@ from connectors.salesforce import sandbox_seed
 from connectors.salesforce.org import Org
 from connectors.salesforce.sandbox_rules import Refused
 from connectors.salesforce.sandbox_tokens import Tokens
-from connectors.salesforce.schema import TABLES, TableSchema, schemas
+from connectors.salesforce.schema import PREFIXES, TABLES, TableSchema
 from connectors.salesforce.soql import Query, SoqlError, instant, parse, written
 from connectors.salesforce.tables import Table, make_id
 from steward.kit.sandbox import Reply, Request, Sandbox, route
@@ -80,7 +80,7 @@ class SalesforceSandbox(Sandbox):
     @staticmethod
     def make_id(table: str, number: int) -> str:
         """A valid 18-character id of `table`."""
-        return make_id(schemas()[table].prefix, number)
+        return make_id(PREFIXES[table], number)
 
     def load(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take over `rows`; later rows of one id change the fields given. Raises ValueError on unknown fields."""

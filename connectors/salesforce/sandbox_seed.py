@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.salesforce.schema import schemas
+from connectors.salesforce.schema import PREFIXES
 from connectors.salesforce.tables import make_id
 from steward.model.actions import Action, OpenCta
 
 NAMES = ("Acme GmbH", "Globex 🚀", '=HYPERLINK("http://x.example";"Initech")', "<!channel> Umbrella", "O'Neil & Söhne",
          'Robert"); DROP TABLE', "株式会社サンプル", "Hooli\nInc", "A" * 255)
 _STAGES = ("Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost")
-_PREFIXES = {name: schema.prefix for name, schema in schemas().items()}
 
 Row = dict[str, Any]
 
@@ -27,7 +26,7 @@ def integration_user(user_id: str) -> Row:
 
 def company(accounts: int, now: datetime) -> dict[str, list[Row]]:
     """The rows of every table; the youngest is two days old."""
-    tables: dict[str, list[Row]] = {name: [] for name in _PREFIXES}
+    tables: dict[str, list[Row]] = {name: [] for name in PREFIXES}
     for number in range(1, 8):
         tables["User"].append({
             "Id": _id("User", number), "FirstName": "Ana", "LastName": f"Ruiz {number}", "Email": _email(number),
@@ -98,7 +97,7 @@ def _account(tables: dict[str, list[Row]], number: int, now: datetime) -> None:
 
 
 def _id(table: str, number: int) -> str:
-    return make_id(_PREFIXES[table], number)
+    return make_id(PREFIXES[table], number)
 
 
 def _email(number: int) -> str:

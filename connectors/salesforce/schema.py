@@ -48,18 +48,17 @@ class TableSchema:
     prefix: str
     fields: dict[str, FieldSchema] = field(default_factory=dict)
 
-    def check(self, name: str) -> None:
-        """Raise ValueError where `name` is no field, and say which one may be meant."""
-        if name in self.fields:
-            return
+    def unknown(self, name: str) -> str:
+        """In words that `name` is no field, and which one may be meant."""
         near = difflib.get_close_matches(name, list(self.fields), 1)
         hint = f' Did you mean "{near[0]}"?' if near else " Custom fields end in __c."
-        raise ValueError(f'the sandbox\'s {self.name} has no field "{name}".{hint}')
+        return f'the sandbox\'s {self.name} has no field "{name}".{hint}'
 
-    def learn(self, name: str, value: Any) -> None:
+    def learn(self, name: str, value: Any) -> FieldSchema:
         """Add the custom field `name`, its type taken from `value`."""
         kind = "boolean" if isinstance(value, bool) else "double" if isinstance(value, int | float) else "string"
         self.fields[name] = FieldSchema(name, kind)
+        return self.fields[name]
 
 
 _SYSTEM = {"Id": "id", "CreatedDate": "datetime", "LastModifiedDate": "datetime", "SystemModstamp": "datetime",
@@ -114,6 +113,7 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 TABLES: tuple[str, ...] = tuple(name for name, _, _ in _TABLES)
+PREFIXES: dict[str, str] = {name: prefix for name, prefix, _ in _TABLES}
 
 
 def schemas() -> dict[str, TableSchema]:

@@ -39,6 +39,7 @@ class Table:
         self.schema = schema
         self.rows: dict[str, dict[str, Any]] = {}
         self.deletions: list[tuple[str, str]] = []         # the delete log: deletedDate, id; outlives a purge
+        self._checkboxes = [each.name for each in schema.fields.values() if each.type == "boolean"]
         self._order: list[tuple[str, str]] = []
         self._short: dict[str, str] = {}                    # 15 characters -> 18
 
@@ -95,15 +96,17 @@ class Table:
         row = self.rows.get(external_id)
         is_new = row is None
         if row is None:
-            row = {each.name: False for each in self.schema.fields.values() if each.type == "boolean"}
+            row = dict.fromkeys(self._checkboxes, False)
         elif single:
             self._drop(row["SystemModstamp"], external_id)
         was_deleted = bool(row.get("IsDeleted"))
         for name, value in given.items():
-            if name not in self.schema.fields and name.endswith("__c"):
-                self.schema.learn(name, value)
-            self.schema.check(name)
-            row[name] = _normal(self.schema.fields[name], value)
+            field = self.schema.fields.get(name)
+            if field is None and name.endswith("__c"):
+                field = self.schema.learn(name, value)
+            if field is None:
+                raise ValueError(self.schema.unknown(name))
+            row[name] = _normal(field, value)
         row["Id"] = external_id
         self._date(row, given, now, is_new)
         self.rows[external_id] = row

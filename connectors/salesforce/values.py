@@ -40,6 +40,8 @@ def text(value: object) -> str:
         return str(int(value))
     if not isinstance(value, str):
         raise ValueError(f"{_shown(value)} is no text")
+    if value.isascii() and "\x00" not in value:
+        return value.strip()
     # NUL and halves of surrogate pairs are valid JSON, but no database takes them.
     return value.replace("\x00", "").encode("utf-8", "replace").decode().strip()
 
