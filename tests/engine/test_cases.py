@@ -1,0 +1,120 @@
+"""Cases play made-up accounts through a playbook, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from steward.engine.cases import read_cases, run_cases
+from steward.engine.language import Playbook
+from steward.model.errors import PlaybookError
+from steward.model.facts import FactSpec
+
+# Word for word from "Cases" of the language's description.
+AS_DESCRIBED = """\
+clock: {start: 2026-03-02T08:00:00Z, tick: 1d}
+cases:
+  - name: fires after three sustained days, not on the dip that recovers
+    given: {account.segment: mid_market, renewal.days_left: 90, support.open_urgent: 1, account.arr: 60000 USD}
+    series:
+      acme: {health.score: "72 58x6 64x3 71x4"}     # 58x6 = 58, then six more
+      blip: {health.score: "72 58 58 63 72x10"}
+    expect:
+      - {at: 3d, acme: pending, blip: idle}
+      - {at: 4d, acme: active, actions: {acme: [cta, message]}}
+      - {at: 11d, acme: active}                      # 64 is neither < 60 nor >= 70
+  - name: missing data neither fires nor clears
+    series:
+      gap: {health.score: "55 55 _ _ _ 55 55 55"}    # _ = no value
+    expect:
+      - {at: 4d, gap: pending}
+      - {at: 6d, gap: active}
+"""
+
+
+def differences(playbook: Playbook, text: str, catalog: Mapping[str, FactSpec]) -> list[str]:
+    outcomes = run_cases(playbook, read_cases(text, "it.cases.yaml", catalog))
+    return [line for outcome in outcomes for line in outcome.differences]
+
+
+def test_the_cases_of_the_description_hold(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
+    """What the language says about itself is so."""
+    outcomes = run_cases(example, read_cases(AS_DESCRIBED, "it.cases.yaml", catalog))
+
+    assert [(outcome.passed, outcome.differences) for outcome in outcomes] == [(True, ()), (True, ())]
+
+
+def test_a_case_that_does_not_hold_says_what_was_instead(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
+    """The author sees at once which day went otherwise."""
+    text = AS_DESCRIBED.replace("{at: 3d, acme: pending", "{at: 3d, acme: active").replace("[cta, message]", "[task]")
+
+    assert differences(example, text, catalog) == [
+        "at 3d: acme is pending, expected active",
+        "at 4d: done for acme: ['cta', 'message'], expected ['task']",
+    ]
+
+
+def test_a_gate_that_says_no_is_named(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
+    """Do-not-contact blocks, and the case shows why."""
+    text = """\
+clock: {start: 2026-03-02T08:00:00Z, tick: 1d}
+cases:
+  - name: silent
+    given: {renewal.days_left: 90, support.open_urgent: 1, account.do_not_contact: "true"}
+    series: {acme: {health.score: "50"}}
+    expect:
+      - {at: 4d, acme: active}
+"""
+
+    assert differences(example, text, catalog) == [
+        "at 4d: acme is blocked (do_not_contact: the account asked for it), expected active"]
+
+
+@pytest.mark.parametrize(("was", "becomes", "message"), [
+    ("acme: pending", "acme: pendign", 'did you mean "pending"?'),
+    ("blip: idle", "blup: idle", 'did you mean "blip"?'),
+    ("72 58x6", "72 x6 abc", 'is no number'),
+    ("{at: 3d", "{at: 3h", "no whole number of ticks"),
+    ("series:", "serie:", 'did you mean "series"?'),
+    ("renewal.days_left: 90", "renewal.dayz_left: 90", 'did you mean "renewal.days_left"?'),
+    ("60000 USD", "60000", 'did you mean "60000 USD"?'),
+    ("[cta, message]", "[cat, message]", '"cat" is no action'),
+])
+def test_a_typo_in_a_case_is_shown_at_its_place(
+    catalog: Mapping[str, FactSpec], was: str, becomes: str, message: str,
+) -> None:
+    """A case that tests nothing because of a typo is worse than none."""
+    with pytest.raises(PlaybookError, match="it.cases.yaml:") as caught:
+        read_cases(AS_DESCRIBED.replace(was, becomes, 1), "it.cases.yaml", catalog)
+
+    assert message in str(caught.value)
+
+
+def test_acknowledging_stops_the_ladder(load: Callable[[str], Playbook], catalog: Mapping[str, FactSpec]) -> None:
+    """Who answers is not escalated over."""
+    playbook = load("""\
+id: it
+title: It
+why: Because.
+when: health.score < 60
+until: health.score >= 70
+do: [{message: {to: csm}}]
+escalate:
+  - {after: 2bd, unless: acknowledged, to: csm_manager}
+  - {after: 3d, unless: resolved, to: channel:cs}
+""")
+    text = """\
+clock: {start: 2026-03-06T08:00:00Z, tick: 1d}
+cases:
+  - name: ladder
+    series: {quiet: {health.score: "50"}, answered: {health.score: "50"}}
+    acknowledged: {answered: 1d}
+    expect:
+      - {at: 2d, actions: {quiet: [message], answered: [message]}}
+      - {at: 3d, actions: {quiet: [escalate], answered: [escalate]}}
+      - {at: 4d, actions: {quiet: [escalate], answered: []}}
+      - {at: 90d, quiet: expired, actions: {quiet: [], answered: []}}
+"""
+
+    assert differences(playbook, text, catalog) == []
