@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +70,17 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty, migrated database of this test's own."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated database with empty tables, of this test's own while it runs."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("_sqlite_template")
         shutil.copy(template, tmp_path / "steward.db")
-        return f"sqlite:///{tmp_path / 'steward.db'}"
-    copy: Callable[[str], str] = request.getfixturevalue("_postgres_copies")
-    return copy(request.node.nodeid)
+        yield f"sqlite:///{tmp_path / 'steward.db'}"
+        return
+    shelf: _Shelf = request.getfixturevalue("_postgres_shelf")
+    url = shelf.take()
+    yield url
+    shelf.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -86,8 +88,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database in which there is nothing yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'empty.db'}"
-    copy: Callable[..., str] = request.getfixturevalue("_postgres_copies")
-    return copy(request.node.nodeid, "template1")
+    shelf: _Shelf = request.getfixturevalue("_postgres_shelf")
+    return shelf.make()
 
 
 @pytest.fixture
@@ -116,27 +118,69 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres_copies(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Makes databases from a migrated template; all are dropped in the end."""
-    import psycopg
-    from sqlalchemy import make_url
+def _postgres_shelf(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Shelf]:
+    shelf = _Shelf(postgres_url, tmp_path_factory.mktemp("shelf"))
+    yield shelf
+    shelf.drop_all()
 
-    from steward.store.database import Database
 
-    base = make_url(postgres_url)
-    made: list[str] = []
+class _Shelf:
+    """Databases on the PostgreSQL server: emptied and lent again, as making one takes a second on a busy disk."""
 
-    with psycopg.connect(base.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True) as tx:
-        def create(name: str, template: str = "template1") -> str:
-            tx.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-            made.append(name)
-            return base.set(database=name).render_as_string(hide_password=False)
+    def __init__(self, server: str, data_dir: Path) -> None:
+        from sqlalchemy import make_url
 
-        mine = f"steward_test_{os.getpid()}"
-        Database.open(create(mine), tmp_path_factory.mktemp("template")).close()
-        yield lambda test, of=mine: create(f"{mine}_{len(made)}_{zlib.crc32(test.encode()):08x}", of)
-        for name in reversed(made):
-            tx.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._server = make_url(server)
+        self._data_dir = data_dir
+        self._made: list[str] = []
+        self._free: list[str] = []
+
+    def make(self) -> str:
+        """The URL of a new database without tables."""
+        name = f"steward_test_{os.getpid()}_{len(self._made)}"
+        with self._connect(None) as tx:
+            tx.execute(f'CREATE DATABASE "{name}"')
+        self._made.append(name)
+        return self._server.set(database=name).render_as_string(hide_password=False)
+
+    def take(self) -> str:
+        """The URL of a migrated database with empty tables."""
+        from steward.store.database import Database
+
+        if self._free:
+            return self._free.pop()
+        url = self.make()
+        Database.open(url, self._data_dir).close()
+        return url
+
+    def give_back(self, url: str) -> None:
+        """Empty it for the next test; one that a test holds on to, or has changed the shape of, is not lent again."""
+        import psycopg
+
+        from steward.store.migrations import REVISIONS
+        from steward.store.schema import metadata
+
+        try:
+            with self._connect(url) as tx:
+                tx.execute("SET lock_timeout = '2s'")
+                if tx.execute("SELECT version_num FROM alembic_version").fetchall() != [(REVISIONS[-1],)]:
+                    return
+                for table in reversed(metadata.sorted_tables):
+                    tx.execute(f'DELETE FROM "{table.name}"')
+        except psycopg.Error:
+            return
+        self._free.append(url)
+
+    def drop_all(self) -> None:
+        with self._connect(None) as tx:
+            for name in self._made:
+                tx.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _connect(self, url: str | None) -> Any:
+        import psycopg
+
+        plain = url or self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(plain.replace("postgresql+psycopg://", "postgresql://"), autocommit=True)
 
 
 def _run_postgres(folder: Path) -> Iterator[str]:
