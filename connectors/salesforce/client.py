@@ -185,7 +185,9 @@ class Client:
             raise self._refused_sign_in(answer) from None
         except Broken as broken:
             raise _broken("sign-in", broken, write=False) from None
-        except _NO_KEY:
+        except _NO_KEY as error:
+            if not by_key:
+                raise _unreadable("sign-in", error, write=False) from None
             raise AccessDenied(f'{SYSTEM}: "private_key" is not a private RSA key in PEM. Check the setting, then run: '
                                "steward connector check salesforce") from None
         except (SalesforceError, AttributeError, KeyError) as error:

@@ -64,7 +64,8 @@ class SalesforceSettings(BaseModel):
         parts = urlsplit(value)
         host = parts.hostname or ""
         plain = not parts.username and not parts.password and parts.path in ("", "/") and not parts.query
-        if plain and parts.scheme == "https" and host.endswith(".salesforce.com") and parts.port in (None, 443):
+        is_org = host.endswith(".salesforce.com") and host not in ("login.salesforce.com", "test.salesforce.com")
+        if plain and parts.scheme == "https" and is_org and parts.port in (None, 443):
             return f"https://{host}"
         if plain and parts.scheme == "http" and host in _LOOPBACK:
             return value.rstrip("/")

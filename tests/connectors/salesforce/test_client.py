@@ -190,7 +190,7 @@ def test_a_next_page_elsewhere_is_not_followed(sandbox: SalesforceSandbox, pull:
 @pytest.mark.parametrize("url", [
     "http://acme.my.salesforce.com", "https://salesforce.com.evil.example", "https://169.254.169.254", "https://127.0.0.1",
     "https://u:p@acme.my.salesforce.com", "https://acme.my.salesforce.com/x", "https://acme.my.salesforce.com:8443", "ftp://127.0.0.1",
-    "http://10.0.0.1", "acme.my.salesforce.com",
+    "http://10.0.0.1", "https://login.salesforce.com", "acme.my.salesforce.com",
 ])
 def test_only_salesforce_or_loopback_can_be_called(url: str) -> None:
     """A setting must not turn Steward into a probe of the inner network."""
