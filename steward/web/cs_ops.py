@@ -115,7 +115,9 @@ def health(customer_id: CustomerId, request: Request, by: Caller) -> HealthAnswe
 
 
 @router.post("/retention/{customer_id}")
-def retention(customer_id: CustomerId, request: Request, by: Caller, look: Annotated[Look, Body()] = _ONLY_SAY) -> Answer:
+def retention(
+    customer_id: CustomerId, request: Request, by: Caller, look: Annotated[Look, Body()] = _ONLY_SAY,
+) -> Answer:
     """Look at the customer anew for what puts the renewal at risk. With `perform` the playbooks that fire act."""
     return _look(request, customer_id, TOPICS["retention"], perform=look.perform)
 
@@ -128,7 +130,9 @@ def expansion(customer_id: CustomerId, request: Request, by: Caller) -> Answer:
 
 
 @router.post("/onboarding/{customer_id}")
-def onboarding(customer_id: CustomerId, request: Request, by: Caller, look: Annotated[Look, Body()] = _ONLY_SAY) -> Answer:
+def onboarding(
+    customer_id: CustomerId, request: Request, by: Caller, look: Annotated[Look, Body()] = _ONLY_SAY,
+) -> Answer:
     """Look at the customer anew for how onboarding goes. With `perform` the playbooks that fire act."""
     return _look(request, customer_id, TOPICS["onboarding"], perform=look.perform)
 

@@ -1,0 +1,77 @@
+"""Webhooks are verified and durable before they are answered, and then acted on."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from steward import views
+
+
+def _until(happened: Any, seconds: float = 60) -> bool:
+    """Wait for another thread's work; the bound only ends a hopeless wait."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if happened():
+            return True
+        pause.wait(0.05)
+    return False
+
+
+@pytest.mark.parametrize("connection", ["hubspot", "usage", "slack"])
+def test_an_unsigned_call_is_refused(served: Any, connection: str) -> None:
+    """Anybody can find the address; only the vendor can sign."""
+    answer = served.client.post(f"/hooks/{connection}", content=b"[]")
+
+    assert answer.status_code == 401
+
+
+def test_an_unknown_connection_names_those_that_listen(served: Any) -> None:
+    """A typo in the vendor's settings page must be easy to find."""
+    answer = served.client.post("/hooks/hubspott", content=b"[]")
+
+    assert answer.status_code == 404
+    assert 'Did you mean "hubspot"?' in answer.json()["detail"]
+
+
+def test_a_body_too_large_or_packed_is_refused(served: Any) -> None:
+    """One caller must not fill our memory."""
+    large = served.client.post("/hooks/usage", content=b"x" * ((1 << 20) + 1))
+    packed = served.client.post("/hooks/usage", content=b"x", headers={"Content-Encoding": "gzip"})
+
+    assert large.status_code == 413
+    assert packed.status_code == 415
+
+
+def test_a_pressed_button_acknowledges_the_enrollment_and_redraws_the_message(served: Any) -> None:
+    """The person presses in Slack; the escalation stops and everybody sees who has it."""
+    served.hub.deliver()
+    slack = served.sandboxes["slack"]
+    enrolled = next(each for each in views.enrollments(served.hub.db, state="active") if not each.acknowledged_by)
+    message = next(each for each in slack.messages()
+                   if each["metadata"]["event_payload"]["key"].startswith(enrolled.id + "/"))
+    body = slack.pressed(message, "acknowledge")
+
+    headers = {name: value for name, value in slack.sign(body).items() if not name.startswith(":")}
+    answer = served.client.post("/hooks/slack", content=body, headers=headers)
+
+    assert answer.status_code == 200
+    assert _until(lambda: any(effect.kind == "update" for effect in slack.ledger))
+    again = {each.id: each for each in views.enrollments(served.hub.db)}
+    assert again[enrolled.id].acknowledged_by
+
+
+def test_a_usage_event_becomes_a_record_once(served: Any) -> None:
+    """Segment sends an event again when our answer was lost; it must count once."""
+    usage = served.sandboxes["usage"]
+    known = views.accounts(served.hub.db)[0]
+    view = views.account(served.hub.db, served.hub.catalog, served.hub.scorecard, known.id, served.hub.clock())
+    body = usage.event(view.external_ids.get("usage", "w-1"), "Report Viewed", served.hub.clock(), 1)
+    headers = {name: value for name, value in usage.sign(body).items() if not name.startswith(":")}
+
+    answers = [served.client.post("/hooks/usage", content=body, headers=headers) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert _until(lambda: sum(views.summary(served.hub.db).records.get("usage", {}).values()) == 1)
