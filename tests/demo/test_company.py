@@ -206,6 +206,14 @@ def test_the_sandboxes_take_every_row(tables: Tables) -> None:
     load(build(30, 7, TODAY), sandboxes)
 
 
+def test_one_sandbox_alone_can_be_filled() -> None:
+    """`steward sandbox serve slack` starts no CRM."""
+    import connectors
+
+    for name in ("salesforce", "hubspot", "usage", "slack"):
+        load(build(5, 7, TODAY), {name: connector(connectors, name).load_sandbox()()})
+
+
 def test_a_large_company_comes_a_part_at_a_time() -> None:
     """20,000 accounts fit into memory because never all of their rows are there at once."""
     first = next(islice(build(2_500, 7, TODAY).crm("salesforce"), 1, None))

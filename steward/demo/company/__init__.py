@@ -92,7 +92,8 @@ def build(accounts: int, seed: int, as_of: date) -> Company:
 
 def load(company: Company, sandboxes: Mapping[str, Sandbox]) -> None:
     """Fill each sandbox, by the name of its vendor, with what that vendor would hold."""
-    for vendor, table, rows in company.crm(*(name for name in _CRMS if name in sandboxes)):
+    crms = [name for name in _CRMS if name in sandboxes]
+    for vendor, table, rows in company.crm(*crms) if crms else ():
         sandboxes[vendor].load(table, rows)
     if "usage" in sandboxes:
         for name, make in company.drops():
