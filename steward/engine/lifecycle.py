@@ -104,6 +104,8 @@ def _enter(look: Look, last_closed: Enrollment | None) -> Advance:
     playbook, verdicts = look.playbook, look.verdicts
     if playbook.mode is Mode.PAUSED or verdicts.of("when") is not TRUE or verdicts.of("scope") is not TRUE:
         return Advance(None)
+    if _exit_of(look):
+        return Advance(None)
     number = last_closed.number + 1 if last_closed else 1
     body: dict[str, Any] = {}
     if last_closed and (cooldown := cooldown_from(last_closed)):
@@ -121,6 +123,8 @@ def _waiting(look: Look, enrollment: Enrollment) -> Advance:
     verdict = look.verdicts.of("when")
     if verdict is FALSE:
         return _close(look, enrollment, "lapsed", "when is no longer true")
+    if name := _exit_of(look):
+        return _close(look, enrollment, "lapsed", f"exit {name} is true")
     held = _held(look, enrollment, verdict is UNKNOWN)
     if verdict is UNKNOWN or held.enrollment is None:
         return held
@@ -151,11 +155,14 @@ def _through_gates(look: Look, enrollment: Enrollment, was: str) -> Advance:
         Planned("do", at, _key(entered, f"do.{at}")) for at in range(len(look.playbook.do)))
     decision = _decision(look, entered, was, State.ACTIVE.value, f"when held for {look.playbook.for_}"
                          if look.playbook.for_.amount else "when is true")
-    rungs = _rungs_due(look, entered)
-    return Advance(_with_rungs(entered, rungs), decision, (*steps, *rungs), True)
+    running = _held(look, entered, _active_unknown(look, entered)).enrollment or entered
+    rungs = _rungs_due(look, running)
+    return Advance(_with_rungs(running, rungs), decision, (*steps, *rungs), True)
 
 
 def _active(look: Look, enrollment: Enrollment) -> Advance:
+    if enrollment.entered_at == look.now:
+        return Advance(enrollment)          # the look that let it in has done all there is to do
     if ended := _ended(look, enrollment):
         return ended
     until = look.verdicts.of("until")
@@ -164,7 +171,7 @@ def _active(look: Look, enrollment: Enrollment) -> Advance:
             return _close(look, enrollment, "cleared", "until is true")
         waiting = replace(enrollment, body={**enrollment.body, "active_since": enrollment.since.isoformat()})
         return _move(look, waiting, State.RECOVERING, f"until is true; it must stay so for {look.playbook.keep_for}")
-    held = _held(look, enrollment, until is UNKNOWN or _rung_unknown(look, enrollment))
+    held = _held(look, enrollment, _active_unknown(look, enrollment))
     running = held.enrollment or enrollment
     if not running.body.get("held") and look.playbook.timeout.after(running.since, look.zone) <= look.now:
         return _close(look, running, "expired", f"nothing cleared it within {look.playbook.timeout}")
@@ -179,7 +186,9 @@ def _recovering(look: Look, enrollment: Enrollment) -> Advance:
     if until is FALSE:
         since = datetime.fromisoformat(enrollment.body["active_since"])
         back = replace(enrollment, body=_without(enrollment.body, "active_since"))
-        return _move(look, back, State.ACTIVE, "until is no longer true", since=since)
+        moved = _move(look, back, State.ACTIVE, "until is no longer true", since=since)
+        onward = _active(look, moved.enrollment or back)
+        return replace(onward, decision=onward.decision or moved.decision, changed=True)
     held = _held(look, enrollment, until is UNKNOWN)
     running = held.enrollment or enrollment
     if until is TRUE and look.playbook.keep_for.after(running.since, look.zone) <= look.now:
@@ -187,10 +196,14 @@ def _recovering(look: Look, enrollment: Enrollment) -> Advance:
     return held
 
 
+def _exit_of(look: Look) -> str:
+    """The first exit that is true, "" where none is."""
+    return next((name for name, _ in look.playbook.exits if look.verdicts.of(f"exit.{name}") is TRUE), "")
+
+
 def _ended(look: Look, enrollment: Enrollment) -> Advance | None:
-    for name, _ in look.playbook.exits:
-        if look.verdicts.of(f"exit.{name}") is TRUE:
-            return _close(look, enrollment, f"exit:{name}", f"exit {name} is true")
+    if name := _exit_of(look):
+        return _close(look, enrollment, f"exit:{name}", f"exit {name} is true")
     goal = look.playbook.goal
     if goal and enrollment.entered_at and look.verdicts.of("goal.when") is TRUE:
         in_time = look.now <= goal.within.after(enrollment.entered_at, look.zone)
@@ -223,9 +236,10 @@ def _rung_is_due(look: Look, enrollment: Enrollment, at: int, rung: Rung) -> boo
     return rung.after.after(start, look.zone) <= look.now
 
 
-def _rung_unknown(look: Look, enrollment: Enrollment) -> bool:
+def _active_unknown(look: Look, enrollment: Enrollment) -> bool:
+    """Whether what an active enrollment waits for is unknown: `until`, or the condition of a rung to come."""
     done = enrollment.body.get("rungs", [])
-    return any(
+    return look.verdicts.of("until") is UNKNOWN or any(
         look.verdicts.of(f"escalate[{at}].unless", FALSE) is UNKNOWN
         for at in range(len(look.playbook.escalate)) if at not in done)
 
