@@ -63,7 +63,8 @@ class Fault:
     `kind`: `hang` (never answered, nothing applied), `cut` (applied, then the line is cut), `refuse` (the line
     is cut before anything is read), `status` (the vendor's own error body for `status`, nothing applied),
     `empty` (200 without a body, nothing applied), `html` (a proxy's page with `status`, nothing applied),
-    `drip` (applied, the answer comes a byte at a time). `skip` lets that many matching calls pass first.
+    `drip` (applied, the answer comes a byte at a time), `slow` (applied, the answer comes `delay_s` later).
+    `skip` lets that many matching calls pass first.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Fault:
     skip: int = 0
     status: int = 200
     retry_after: str | None = None
+    delay_s: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,10 @@ class _HttpHandler(BaseHTTPRequestHandler):
             self._send(Reply(fault.status, b"<html><body>Bad gateway</body></html>", content_type="text/html"))
         elif fault.kind == "drip":
             self._send(sandbox.respond(request), drip_s=0.2)
+        elif fault.kind == "slow":
+            reply = sandbox.respond(request)
+            sandbox.wait_until_stopped(fault.delay_s)
+            self._send(reply)
         elif fault.kind == "hang":
             sandbox.wait_until_stopped(120)
             self._cut()
