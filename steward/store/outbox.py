@@ -100,8 +100,13 @@ _HEAD_OF_LANE = """
           AND (e.created_at, e.position, e.key) < (o.created_at, o.position, o.key))
 """
 _NEXT_DUE = f"""
-    SELECT min(CASE WHEN o.lease_until > o.due_at THEN o.lease_until ELSE o.due_at END)
-    FROM outbox AS o WHERE {_HEAD_OF_LANE}
+    SELECT min(at) FROM (
+        SELECT at FROM (
+            SELECT o.due_at AS at FROM outbox AS o WHERE o.lease_until IS NULL AND {_HEAD_OF_LANE}
+            ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT 1) AS free
+        UNION ALL
+        SELECT CASE WHEN o.lease_until > o.due_at THEN o.lease_until ELSE o.due_at END
+        FROM outbox AS o WHERE o.lease_until IS NOT NULL AND {_HEAD_OF_LANE}) AS next
 """  # noqa: S608  a constant
 _DUE = f"""
     SELECT key FROM outbox AS o

@@ -194,7 +194,10 @@ outbox = Table(
     Column("trouble", Text),
     Column("created_at", String(40), nullable=False),
     Column("done_at", String(40)),
-    Index("outbox_due", "state", "due_at"),
+    # The claim reads it in order and stops at its limit, however long the backlog.
+    Index("outbox_due", "due_at", "created_at", "position", "key",
+          sqlite_where=text("state IN ('pending', 'sending')"),
+          postgresql_where=text("state IN ('pending', 'sending')")),
     Index("outbox_lane", "account_id", "connection", "state"),
 )
 

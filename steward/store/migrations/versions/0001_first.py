@@ -159,7 +159,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('action_id')
     )
     op.create_index(op.f('ix_outbox_enrollment_id'), 'outbox', ['enrollment_id'], unique=False)
-    op.create_index('outbox_due', 'outbox', ['state', 'due_at'], unique=False)
+    op.create_index('outbox_due', 'outbox', ['due_at', 'created_at', 'position', 'key'], unique=False, sqlite_where=sa.text("state IN ('pending', 'sending')"), postgresql_where=sa.text("state IN ('pending', 'sending')"))
     op.create_index('outbox_lane', 'outbox', ['account_id', 'connection', 'state'], unique=False)
     op.create_table('playbook_version',
     sa.Column('playbook_id', sa.String(length=64), nullable=False),
