@@ -39,7 +39,7 @@ def test_time_and_chance_come_in_as_arguments(part: str) -> None:
 def test_the_lock_names_versions_and_hashes_and_no_address() -> None:
     """A clone must install from whatever index its machine uses."""
     lock = (HOME / "requirements.lock").read_text()
-    pinned = re.findall(r"^[a-z0-9][a-z0-9._-]*==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE)
+    pinned = re.findall(r"^[a-z0-9][a-z0-9._-]*(?:\[.*\])?==\S+ \\\n    --hash=sha256:", lock, re.MULTILINE)
     names = re.findall(r"^[a-z0-9][a-z0-9._-]*(?:\[.*\])?==", lock, re.MULTILINE)
 
     assert "://" not in lock
