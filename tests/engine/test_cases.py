@@ -85,7 +85,7 @@ def test_a_typo_in_a_case_is_shown_at_its_place(
     catalog: Mapping[str, FactSpec], was: str, becomes: str, message: str,
 ) -> None:
     """A case that tests nothing because of a typo is worse than none."""
-    with pytest.raises(PlaybookError, match="it.cases.yaml:") as caught:
+    with pytest.raises(PlaybookError, match=r"it\.cases\.yaml:") as caught:
         read_cases(AS_DESCRIBED.replace(was, becomes, 1), "it.cases.yaml", catalog)
 
     assert message in str(caught.value)

@@ -59,8 +59,8 @@ def test_a_typo_is_shown_with_line_column_caret_and_suggestion(load: Load, examp
     ("<= 120", "<= 120 weeks", "STW112", 7, 28, 'did you mean "120 days"?'),
     ("until: health.score >= 70", "until: health.score >= 170", "STW114", 11, 24, "it goes from 0 to 100"),
     ("until: health.score >= 70", "until: health.score => 70", "STW111", 11, 21, 'did you mean ">="?'),
-    ("until: health.score >= 70", "until: account.segment > smb", "STW115", 11, 24, "write: account.segment == …, or "
-     "account.segment in [a, b]"),
+    ("until: health.score >= 70", "until: account.segment > smb", "STW115", 11, 24,
+     ("write: account.segment == …, or account.segment in [a, b]")),
     ("until: health.score >= 70", "until: account.segment in [smb, big]", "STW113", 11, 27,
      "it is one of: enterprise, mid_market, smb"),
     ("until: health.score >= 70", "until: health.score >= 70 and support.open_urgent < 1", "STW111", 11, 24,
@@ -87,7 +87,7 @@ def test_each_fault_has_its_place_and_its_remedy(
 
 def test_all_faults_of_a_file_are_shown_at_once(load: Load, example_text: str) -> None:
     """One round of corrections, not seven."""
-    text = example_text.replace("fo" "r: 3d", "fro: 3d").replace("score < 60", "scor < 60").replace("-30%", "-30")
+    text = example_text.replace("for: 3d", "fro: 3d").replace("score < 60", "scor < 60").replace("-30%", "-30")
 
     assert [each.line for each in found(load, text)] == [6, 9, 12]
 

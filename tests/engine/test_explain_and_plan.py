@@ -1,0 +1,142 @@
+"""What people ask before and after: why, why not, and who would be affected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from steward.engine.explain import explain
+from steward.engine.language import Playbook
+from steward.engine.lifecycle import Look, Verdicts, advance
+from steward.engine.plan import Today, plan
+from steward.engine.sweep import sweep, sweep_rows
+from steward.engine.walk import walk
+from steward.model.enrollments import Enrollment
+from steward.model.facts import FactSpec
+
+NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
+ZONE = ZoneInfo("UTC")
+
+
+def account(account_id: str = "acct_1", **facts: Any) -> dict[str, Any]:
+    row = {
+        "account_id": account_id, "account.name": "acme", "account.segment": "smb", "account.arr": 50000.0,
+        "renewal.days_left": 90, "health.score": 58.0, "usage.active_users.change_28d": -0.5, "support.open_urgent": 1,
+        "account.do_not_contact": False, "forecast.points": 1.0, "account.since_on": None, "account.industry": None,
+        "as_of.crm": NOW - timedelta(hours=2), "as_of.health": NOW - timedelta(hours=6),
+        "as_of.usage": NOW - timedelta(hours=41), "as_of.support": NOW - timedelta(hours=1)}
+    return {**row, **{name.replace("__", "."): value for name, value in facts.items()}}
+
+
+def frame(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema_overrides={
+        "as_of.crm": pl.Datetime("us", "UTC"), "health.score": pl.Float64, "account.since_on": pl.Date,
+        "account.industry": pl.String}, infer_schema_length=None)
+
+
+@pytest.fixture
+def pending(example: Playbook) -> Enrollment:
+    found = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW - timedelta(days=2), ZONE), None, None)
+    assert found.enrollment is not None
+    return found.enrollment
+
+
+def test_explain_prints_what_was_promised(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """State, every clause with value, source and age, the gates, what comes next, the nearest way out."""
+    found = explain(example, account(), catalog, NOW, enrollment=pending, zone=ZONE)
+
+    assert found.text() == f"""\
+acme · health_drop@{example.version} · 2026-03-05 08:00Z · PENDING (48h of 3d)
+  TRUE     health.score < 60                           58    health, 6h old
+  TRUE     renewal.days_left <= 120                    90    crm, 2h old
+  UNKNOWN  any: usage.active_users.change_28d <= -30%  -50%  usage: 41h old, fresh within 26h
+  TRUE          support.open_urgent >= 1               1     support, 1h old
+  gates    all pass; arm: shadow
+  next     ACTIVE at 2026-03-06 08:00Z if nothing changes. Nearest way out: health.score >= 60 (+2)"""
+
+
+def test_explain_says_why_not(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
+    """Most questions are about accounts for which nothing happened."""
+    far = explain(example, account(health__score=64.0), catalog, NOW, zone=ZONE)
+    missing = explain(example, account(health__score=None), catalog, NOW, zone=ZONE)
+
+    assert far.state == "idle"
+    assert far.next == "nothing. Nearest way in: health.score < 60 (-4)"
+    assert missing.next == "nothing before this is known: health.score, usage.active_users.change_28d"
+
+
+def test_explain_of_an_active_one_shows_what_it_waits_for(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """After entry, `until` decides."""
+    active = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW + timedelta(days=2), ZONE), pending, None)
+
+    text = explain(example, account(), catalog, NOW + timedelta(days=2), enrollment=active.enrollment, zone=ZONE).text()
+
+    assert "ACTIVE" in text.splitlines()[0]
+    assert "until health.score >= 70" in text
+    assert "when  renewal.days_left <= 120" in text
+
+
+def test_the_walk_looks_at_everything_and_knows_what_decides(
+    example: Playbook, catalog: Mapping[str, FactSpec],
+) -> None:
+    """No short cut: the third reason is a reason too."""
+    walked = walk(example.when, account(health__score=99.0, renewal__days_left=500), catalog, NOW)
+
+    assert len(walked.clauses) == 4
+    assert walked.deciding == ()
+    assert walk(example.when, account(health__score=99.0), catalog, NOW).deciding == (0,)
+
+
+def test_batch_and_single_sweeps_find_the_same(
+    example: Playbook, catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook], example_text: str,
+) -> None:
+    """The webhook's path and the nightly one agree on who can change and who waits for data."""
+    playbook = load(example_text + "scope: account.segment == smb\n")
+    rows = [account("acct_1"), account("acct_2", health__score=None), account("acct_3", account__segment=None),
+            account("acct_4", account__segment="enterprise"), account("acct_5", health__score=90.0)]
+    batch, single = sweep(playbook, frame(*rows), {"acct_5"}), sweep_rows(playbook, rows, {"acct_5"})
+
+    assert {each: dict(found.by_path) for each, found in batch.looks.items()} == {
+        each: dict(found.by_path) for each, found in single.looks.items()}
+    assert (sorted(batch.looks), batch.waiting) == (["acct_1", "acct_5"], 2)
+    assert single.waiting == 2
+
+
+def test_plan_names_who_enters_leaves_and_stays_with_the_deciding_clause(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """Nobody applies what they cannot foresee."""
+    rows = [account("acct_1", health__score=66.0), account("acct_2", account__arr=9.0), account("acct_3", health__score=None)]
+    today = Today(frame(*rows), catalog, NOW, ZONE, {"acct_1": pending}, {})
+
+    found = plan(example, today)
+
+    assert [(move.account_id, move.clause) for move in found.enters] == [("acct_2", "health.score < 60 (58)")]
+    assert [(move.account_id, move.clause) for move in found.leaves] == [("acct_1", "health.score < 60 (66)")]
+    assert (found.stays, found.unknown) == (0, 1)
+
+
+def test_plan_of_an_edit_shows_what_the_edit_does(
+    example: Playbook, catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook], example_text: str,
+    pending: Enrollment,
+) -> None:
+    """Whoever is enrolled by now: the difference is that of the two texts, with the clause that was edited."""
+    stricter = load(example_text.replace("< 60", "< 50").replace("<= 120", "<= 200"))
+    rows = [account("acct_1"), account("acct_2", health__score=40.0, renewal__days_left=150),
+            account("acct_3", health__score=40.0)]
+    today = Today(frame(*rows), catalog, NOW, ZONE, {"acct_1": pending}, {})
+
+    found = plan(stricter, today, before=example)
+
+    assert [(move.account_id, move.clause) for move in found.enters] == [("acct_2", "health.score < 50 (40)")]
+    assert [(move.account_id, move.clause) for move in found.leaves] == [("acct_1", "health.score < 50 (58)")]
+    assert found.stays == 1
