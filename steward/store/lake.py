@@ -57,12 +57,18 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def write(self, kind: str, part: str, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
-        """Put `frame` into a file. Its name follows from what is in it, so writing it twice makes one."""
+    def write(
+        self, kind: str, part: str, frame: pl.DataFrame, known_at: datetime, *, instead_of: Iterable[Segment] = (),
+    ) -> PendingSegment:
+        """Put `frame` into a file. Its name follows from what is in it, so writing it twice makes one.
+
+        instead_of: those that it replaces, where one of them may have the same in it.
+        """
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=_ROWS_IN_GROUP)
         content = buffer.getbuffer()
-        name = hashlib.sha256(f"{kind}\n{part}\n{to_text(known_at)}\n".encode() + content).hexdigest()[:40]
+        told = "\n".join((kind, part, to_text(known_at), *(segment.id for segment in instead_of), ""))
+        name = hashlib.sha256(told.encode() + content).hexdigest()[:40]
         path = f"{kind}/{_as_folder(part)}/{name}.parquet"
         _write_durably(self.root / path, content)
         return PendingSegment(name, kind, path, part, known_at, frame.height, len(content))

@@ -81,7 +81,7 @@ def compact(db: Database, now: datetime, more_than: int = _MANY) -> int:
     retired = 0
     for part in parts:
         frame = _newest(db.lake, part).sort(_KEYS)
-        whole = db.lake.write("usage", part[0].part, frame, part[-1].known_at)
+        whole = db.lake.write("usage", part[0].part, frame, part[-1].known_at, instead_of=part)
         with db.write() as tx:
             alone(tx, "compact")
             still = {segment.id for segment in db.lake.visible(tx, "usage", part[0].part)}
