@@ -128,8 +128,7 @@ class Hub:
         """Deliver what is due."""
         from steward.pipeline.deliver import deliver
 
-        sinks = {name: self.connection(name) for name, known in self.connectors.items() if known.actions}
-        return deliver(self.db, sinks, self.connectors, self.clock, self.sleep, on_done=on_done)
+        return deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done)
 
 
     def inbox_writer(self) -> InboxWriter:
@@ -152,8 +151,7 @@ class Hub:
         from steward import operate
         from steward.pipeline.drain import Identify, drain
 
-        inbound = {name: self.connection(name) for name, known in self.connectors.items() if known.inbox}
-        report = drain(self.db, inbound, self.connectors, operate.acknowledge_in, self.clock(),
+        report = drain(self.db, _Late(self), self.connectors, operate.acknowledge_in, self.clock(),
                        identify=Identify(self.settings.truth, tuple(self.connectors)))
         if report.account_ids:
             self.derive(report.account_ids)
@@ -171,6 +169,27 @@ class Hub:
         """Delete the files of the lake that nobody can see any more; how many."""
         with self.db.write() as tx:
             return self.db.lake.sweep(tx, self.clock())
+
+
+class _Late(Mapping[str, Connection]):
+    """The connections of a hub, each made when it is asked for: one that is set up wrongly stops only its own."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def __getitem__(self, name: str) -> Connection:
+        if name not in self._hub.connectors:
+            raise KeyError(name)
+        return self._hub.connection(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._hub.connectors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hub.connectors)
+
+    def __len__(self) -> int:
+        return len(self._hub.connectors)
 
 
 def connect(

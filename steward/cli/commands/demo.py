@@ -101,7 +101,9 @@ def _write_config(home: Path, sandboxes: dict[str, Any], postgres: str) -> Path:
 
 
 @contextmanager
-def _child(home: Path, name: str, arguments: list[str], module: str = "steward.cli.main") -> Iterator[Iterator[Any]]:
+def _child(
+    home: Path, name: str, arguments: list[str], module: str = "steward.cli.main",
+) -> Iterator[Iterator[Any]]:
     """A child of ours, and the JSON lines it says; its log stands in the data dir."""
     logs = home / "logs"
     logs.mkdir(exist_ok=True)

@@ -40,9 +40,13 @@ def acknowledge(
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        operate.acknowledge(hub.db, enrollment, by=by, now=hub.clock())
+        done = operate.acknowledge(hub.db, enrollment, by=by, now=hub.clock(), connectors=hub.connectors)
     if options.json:
-        show.as_json({"enrollment": enrollment, "acknowledged_by": by})
-    else:
+        show.as_json({"enrollment": enrollment, "acknowledged_by": done.enrollment.acknowledged_by,
+                      "changed": done.changed})
+    elif done.changed:
         show.line(f"{enrollment} is acknowledged by {by}; nobody else is called. Next: steward deliver")
+    else:
+        show.line(f"{enrollment}: nothing to do; it is {done.enrollment.state.value}, "
+                  f"acknowledged by {done.enrollment.acknowledged_by or 'nobody'}.")
     return 0

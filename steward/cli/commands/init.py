@@ -17,7 +17,7 @@ company:
   currency: USD                 # ISO 4217; facts about money are in it
   timezone: Europe/Berlin       # IANA; business days are counted here
   roles: {{}}                     # vp_cs: ana@example.com       then `to: role:vp_cs` in a playbook
-  rates: {{}}                     # EUR: 1.08                    1 EUR in your currency; without a rate, money is unknown
+  rates: {{}}                     # EUR: 1.08                    1 EUR in your currency; else it is unknown
 
 store:
   url: ""                       # "" is SQLite in data_dir; production: postgresql://user:${{PASSWORD}}@host/steward

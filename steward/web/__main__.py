@@ -1,0 +1,57 @@
+"""`python -m steward.web`: serve the API and the webhooks; `steward serve` is this program."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from steward.model.errors import StewardError
+from steward.web.app import create_app
+from steward.wiring import open_hub
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; what is in hand is finished first."""
+    parser = argparse.ArgumentParser(prog="python -m steward.web", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--host", default="")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--json", action="store_true", help="say where it listens as one line of JSON")
+    chosen = parser.parse_args()
+    try:
+        with open_hub(chosen.config) as hub:
+            web = hub.settings.web
+            port = web.port if chosen.port is None else chosen.port
+            server = uvicorn.Server(uvicorn.Config(
+                create_app(hub), host=chosen.host or web.host, port=port, log_level="warning", access_log=False,
+                timeout_graceful_shutdown=20,
+            ))
+            asyncio.run(_serve(server, as_json=chosen.json))
+    except StewardError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return 0 if server.started else 2
+
+
+async def _serve(server: uvicorn.Server, *, as_json: bool) -> None:
+    serving = asyncio.create_task(server.serve())
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        host, port = server.config.host, server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://{host}:{port}"
+        text = f"serving {url}   documentation: {url}/docs   webhooks: {url}/hooks/CONNECTION"
+        sys.stdout.write((json.dumps({"url": url}) if as_json else text) + "\n")
+        sys.stdout.flush()
+    await serving
+
+
+if __name__ == "__main__":
+    sys.exit(main())
