@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from steward.store.instants import from_text, to_text
 
-INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.sampled_from(
-    [UTC, timezone(timedelta(hours=-8)), timezone(timedelta(hours=5, minutes=45))]))
+INSTANTS = st.datetimes(timezones=st.sampled_from(
+    [UTC, timezone(timedelta(hours=-8)), timezone(timedelta(hours=5, minutes=45))],
+)).filter(lambda instant: 1900 < instant.year < 2200)
 
 
 @given(INSTANTS, INSTANTS)
@@ -24,4 +25,4 @@ def test_texts_sort_as_their_instants(one: datetime, other: datetime) -> None:
 def test_an_instant_without_a_zone_is_refused() -> None:
     """It could be any of 26 hours."""
     with pytest.raises(ValueError, match="no time zone"):
-        to_text(datetime(2026, 3, 5))
+        to_text(datetime.fromisoformat("2026-03-05T08:00"))
