@@ -212,3 +212,38 @@ class Stories:
 def story(tmp_path: Path) -> Iterator[Stories]:
     with ExitStack() as cleanup:
         yield Stories(tmp_path, cleanup)
+
+
+@dataclass
+class Company:
+    """A company whose vendors are played in this process, so that a test may stop and change them."""
+
+    config: Path
+    sandboxes: Mapping[str, Any]
+    ports: Mapping[str, int]
+
+    def restart(self, name: str) -> None:
+        self.sandboxes[name].start(self.ports[name])
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Callable[..., Company]]:
+    """Makes a `Company` of so many accounts, its steward.yaml beside the playbooks that everybody enters."""
+    from steward.demo.sandboxes import start_sandboxes
+    from steward.wiring import installed, utc_now
+
+    with ExitStack() as cleanup:
+
+        def make(accounts: int, *playbooks: str, **page_sizes: int) -> Company:
+            sandboxes = start_sandboxes(
+                installed(), (), accounts=accounts, seed=7, as_of=utc_now().date(), state=tmp_path / "sandboxes")
+            for each in sandboxes.values():
+                cleanup.callback(each.stop)
+            for name, size in page_sizes.items():
+                sandboxes[name].page_size = size
+            settings = {name: each.settings() for name, each in sandboxes.items()}
+            config = write_config(tmp_path, settings, write_everyone(tmp_path / "playbooks", *playbooks))
+            ports = {name: int(each.url.rsplit(":", 1)[1]) for name, each in sandboxes.items()}
+            return Company(config, sandboxes, ports)
+
+        yield make
