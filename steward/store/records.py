@@ -114,10 +114,19 @@ def frame(tx: Connection, noun: Noun, account_ids: Iterable[str] | None = None) 
     return whole if wanted is None or len(wanted) <= _FEW else whole.filter(pl.col("account_id").is_in(wanted))
 
 
+# The key of `record` begins with the connection: naming all of them (found by leaps in an index) saves reading
+# every record of every noun.
+_ALL = """WITH RECURSIVE named(connection) AS (
+    SELECT min(connection) FROM record
+    UNION ALL SELECT (SELECT min(record.connection) FROM record WHERE record.connection > named.connection)
+    FROM named WHERE named.connection IS NOT NULL) """
 _LIVE = "r.noun = :noun AND r.deleted = 0 AND r.merged_into IS NULL"
 _SELECT = "SELECT r.external_id, r.connection, r.modified_at, r.body, i.account_id FROM"
 _JOINED = "ON i.connection = r.connection AND i.external_id = r.account_external_id"
-_READ_ALL = text(f"{_SELECT} record r LEFT JOIN identity i {_JOINED} WHERE {_LIVE}")
+_READ_ALL = text(
+    f"{_ALL} {_SELECT} record r LEFT JOIN identity i {_JOINED} "
+    f"WHERE r.connection IN (SELECT connection FROM named) AND {_LIVE}"
+)
 _READ_SOME = text(
     f"{_SELECT} identity i JOIN record r {_JOINED} WHERE {_LIVE} AND i.account_id IN :account_ids"
 ).bindparams(bindparam("account_ids", expanding=True))

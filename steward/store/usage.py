@@ -131,10 +131,14 @@ def _one_feed(parts: Sequence[Sequence[Segment]]) -> bool:
 
 
 def _who(tx: Connection, account_ids: Iterable[str] | None) -> pl.DataFrame:
-    rows = tx.execute(select(identity.c.connection, identity.c.external_id, identity.c.account_id)).fetchall()
+    query = select(identity.c.connection, identity.c.external_id, identity.c.account_id)
+    wanted = None if account_ids is None else sorted(set(account_ids))
+    if wanted is not None and len(wanted) <= _FEW:
+        query = query.where(identity.c.account_id.in_(wanted))
+    rows = tx.execute(query).fetchall()
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
     who = pl.DataFrame({
         name: pl.Series(column, dtype=pl.String)
         for name, column in zip(("connection", "external_id", "account_id"), columns, strict=True)
     })
-    return who if account_ids is None else who.filter(pl.col("account_id").is_in(sorted(set(account_ids))))
+    return who if wanted is None else who.filter(pl.col("account_id").is_in(wanted))
