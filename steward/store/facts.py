@@ -18,6 +18,7 @@ from steward.store.lake import PendingSegment, Segment
 from steward.store.schema import hot_account
 
 _PART = "base"                                 # step 2 adds deltas
+_FEW = 500
 _PUT = text("""
     INSERT INTO hot_account (account_id, known_at, body) VALUES (:account_id, :known_at, :body)
     ON CONFLICT (account_id) DO UPDATE SET known_at = excluded.known_at, body = excluded.body
@@ -68,10 +69,10 @@ def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:
 def latest(tx: Connection, account_ids: Sequence[str] | None = None) -> Snapshot | None:
     """What is known now, of all accounts or some: the last snapshot, with the hot rows in it. None: nothing yet."""
     segments = lakes.of(tx).visible(tx, "facts", _PART)
-    base = _frame(tx, segments[-1], account_ids) if segments else None
-    hot, newest = _hot(tx, account_ids, None if base is None else base.schema)
-    if base is None or not segments:
+    hot, newest = _hot(tx, account_ids, lakes.of(tx).schema(segments[-1]) if segments else {})
+    if not segments or (newest and account_ids is not None and hot.height == len(set(account_ids))):
         return Snapshot(hot, newest) if newest else None
+    base = _frame(tx, segments[-1], account_ids)
     if newest is None:
         return Snapshot(base, segments[-1].known_at)
     whole = pl.concat([base.join(hot, on="account_id", how="anti"), hot], how="diagonal_relaxed").sort("account_id")
@@ -95,13 +96,16 @@ def _frame(tx: Connection, segment: Segment, account_ids: Sequence[str] | None) 
 
 
 def _hot(
-    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType] | None
+    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType]
 ) -> tuple[pl.DataFrame, datetime | None]:
     wanted = None if account_ids is None else set(account_ids)
-    found = [row for row in tx.execute(select(hot_account)) if wanted is None or row.account_id in wanted]
+    query = select(hot_account)
+    if wanted is not None and len(wanted) <= _FEW:
+        query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
+    found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]
     rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: _column(name, [row.get(name) for row in rows], (schema or {}).get(name)) for name in names}
+    columns = {name: _column(name, [row.get(name) for row in rows], schema.get(name)) for name in names}
     newest = from_text(max((row.known_at for row in found), default=None))
     return pl.DataFrame(columns), newest
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from steward.model.errors import ConfigError
 from steward.store.instants import from_text, to_text
 from steward.store.schema import segment as table
 
-_ROWS_IN_GROUP = 65_536                        # few enough that one account is found without reading all
+_CELLS_IN_GROUP = 50_000                       # few enough that one account is found without reading all
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Lake:
         instead_of: those that it replaces, where one of them may have the same in it.
         """
         buffer = io.BytesIO()
-        frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=_ROWS_IN_GROUP)
+        rows = max(_CELLS_IN_GROUP // max(frame.width, 1), 1)
+        frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=rows)
         content = buffer.getbuffer()
         told = "\n".join((kind, part, to_text(known_at), *(segment.id for segment in instead_of), ""))
         name = hashlib.sha256(told.encode() + content).hexdigest()[:40]
@@ -120,14 +121,31 @@ class Lake:
         Raises:
             ConfigError: the file is gone or damaged; it must come back from a backup.
         """
+        return self.read_all([segment], where)
+
+    def read_all(self, segments: Sequence[Segment], where: pl.Expr | None = None) -> pl.DataFrame:
+        """The rows of several, one after the other in their order; a column that one has not is null there.
+
+        Raises:
+            ConfigError: as `read`.
+        """
+        paths = [self._whole(segment) for segment in segments]
+        if where is None and len(paths) == 1:
+            return pl.read_parquet(paths[0])
+        rows = pl.concat([pl.scan_parquet(path) for path in paths], how="diagonal_relaxed")
+        return (rows if where is None else rows.filter(where)).collect()
+
+    def schema(self, segment: Segment) -> Mapping[str, pl.DataType]:
+        """The columns of its rows and their types; raises as `read`."""
+        return pl.read_parquet_schema(self._whole(segment))
+
+    def _whole(self, segment: Segment) -> Path:
         path = self.root / segment.path
         size = path.stat().st_size if path.is_file() else -1
         if size != segment.bytes:
             what = "is missing" if size < 0 else f"has {size} bytes and should have {segment.bytes}"
             raise ConfigError(f'the file "{path}" {what}. Bring the data directory back from a backup')
-        if where is None:
-            return pl.read_parquet(path)
-        return pl.scan_parquet(path).filter(where).collect()
+        return path
 
     def scan_usage(self, tx: Connection, since: date, account_ids: Iterable[str] | None = None) -> pl.DataFrame:
         """See `steward.store.usage.scan_usage`."""

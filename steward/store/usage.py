@@ -100,10 +100,8 @@ def _parts(segments: Sequence[Segment]) -> list[list[Segment]]:
 
 def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -> pl.DataFrame:
     """The rows of a part that count; `where` looks at a whole row's key only, so it may come before that."""
-    frames = [lake.read(segment, where) for segment in part]
-    if len(frames) == 1:
-        return frames[0]
-    return pl.concat(frames, how="diagonal_relaxed").unique(_KEYS, keep="last", maintain_order=False)
+    rows = lake.read_all(part, where)
+    return rows if len(part) == 1 else rows.unique(_KEYS, keep="last", maintain_order=False)
 
 
 def _part(lake: Lake, part: Sequence[Segment], who: pl.DataFrame, since: date) -> pl.DataFrame:
