@@ -16,7 +16,7 @@ from steward.model.errors import ConfigError
 if TYPE_CHECKING:
     import polars as pl
 
-ROWS_ON_A_PAGE = 50_000
+ROWS_ON_A_PAGE = 250_000                   # each page makes a file for each month in it
 
 
 @dataclass
