@@ -17,14 +17,17 @@ def freshen(frame: pl.DataFrame, facts: Iterable[str], catalog: Mapping[str, Fac
     A fact with a bound whose as-of instant is not known is null as well: nobody can say that it is fresh.
     """
     changed = []
+    bounds: dict[tuple[str, timedelta], pl.Expr] = {}   # polars takes a millisecond to make a literal of an instant
     for name in sorted(set(facts) & set(frame.columns) & set(catalog)):
         spec, column = catalog[name], pl.col(name)
         if frame.schema[name].is_float():
             column = column.fill_nan(None)
         if spec.fresh_within is not None:
-            as_of = f"as_of.{spec.group}"
-            fresh = pl.col(as_of) >= now - spec.fresh_within if as_of in frame.columns else pl.lit(False)
-            column = pl.when(fresh).then(column)
+            as_of, bound = f"as_of.{spec.group}", (spec.group, spec.fresh_within)
+            if bound not in bounds:
+                known = as_of in frame.columns
+                bounds[bound] = pl.col(as_of) >= now - spec.fresh_within if known else pl.lit(False)
+            column = pl.when(bounds[bound]).then(column)
         changed.append(column.alias(name))
     return frame.with_columns(changed)
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from steward.contracts import Connector
 from steward.engine.expression import facts_of
-from steward.engine.freshness import age_text, freshen
+from steward.engine.freshness import age_text, freshen, freshen_row
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, in_order
 from steward.engine.lifecycle import Advance, Look, Verdicts, advance, cancel
@@ -99,6 +99,9 @@ class _Run:
     now: datetime
     whole: bool
     opened: dict[str, dict[str, Enrollment]] = field(default_factory=dict)
+    few: dict[str, dict[str, Any]] = field(default_factory=dict)      # the rows, where there are few
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)    # the same with what is stale as None
+    silent: set[str] = field(default_factory=set)                     # asked not to be contacted
 
     def load(self, playbooks: Sequence[Playbook], account_ids: Sequence[str] | None) -> None:
         """Read what the gates and the sweep need."""
@@ -106,16 +109,19 @@ class _Run:
         self.account_ids = set(self.frame["account_id"].to_list())
         self.opened = {each.id: enrollments.open_of(self.tx, each.id, account_ids) for each in playbooks}
         needed = facts_of(*(condition for each in playbooks for condition in each.conditions().values()))
+        if self.frame.height <= FEW:
+            self.few = {row["account_id"]: row for row in self.frame.iter_rows(named=True)}
+            self.known = {each: freshen_row(row, self.catalog, self.now) for each, row in self.few.items()}
+            self.silent = {each for each, row in self.known.items() if row.get(DO_NOT_CONTACT) is True}
+            return
         self.fresh = freshen(self.frame, {*needed, DO_NOT_CONTACT}, self.catalog, self.now)
-        self.silent = set[str]()
         if DO_NOT_CONTACT in self.fresh.columns:
             self.silent = set(self.fresh.filter(pl.col(DO_NOT_CONTACT))["account_id"].to_list())
 
     def one(self, playbook: Playbook) -> PlaybookReport:
         """Evaluate one playbook and store what comes of it."""
         opened = self.opened[playbook.id]
-        few = self.frame.height <= FEW
-        swept = (sweep_rows(playbook, self.fresh.iter_rows(named=True), opened) if few
+        swept = (sweep_rows(playbook, self.known.values(), opened) if self.few
                  else sweep(playbook, self.fresh, opened))
         closed = enrollments.last_closed(self.tx, playbook.id, [each for each in swept.looks if each not in opened])
         steps = {
@@ -173,11 +179,7 @@ class _Run:
         acting = [
             each for each, step in changed.items()
             if step.planned and step.enrollment is not None and step.enrollment.arm is Arm.TREATMENT]
-        asked = facts_of(*playbook.conditions().values())
-        rows = self._rows(changed, self.frame.select(
-            name for name in self.frame.columns
-            if name == "account_id" or name in asked or name.startswith("as_of.")))
-        known = self._rows(acting, self.frame, fresh=True)
+        rows, known = self._as_stored(playbook, changed), self._as_known(acting)
         decisions, causes = [], []
         for account_id, step in changed.items():
             clauses = self._clauses(playbook, step, rows.get(account_id, {"account_id": account_id}))
@@ -189,11 +191,23 @@ class _Run:
         self._save(playbook, changed, opened, decisions, trouble)
         return outbox.add(self.tx, out), tuple(text for texts in trouble.values() for text in texts)
 
-    def _rows(self, wanted: Collection[str], frame: pl.DataFrame, *, fresh: bool = False) -> dict[str, dict[str, Any]]:
-        chosen = frame.filter(pl.col("account_id").is_in(list(wanted)))
-        if fresh:
-            chosen = freshen(chosen, self.catalog, self.catalog, self.now)
+    def _as_stored(self, playbook: Playbook, wanted: Collection[str]) -> Mapping[str, dict[str, Any]]:
+        """What the playbook asks about these accounts, stale or not: clauses say which."""
+        if self.few:
+            return self.few
+        asked = facts_of(*playbook.conditions().values())
+        chosen = self.frame.filter(pl.col("account_id").is_in(list(wanted))).select(
+            name for name in self.frame.columns
+            if name == "account_id" or name in asked or name.startswith("as_of."))
         return {row["account_id"]: row for row in chosen.iter_rows(named=True)}
+
+    def _as_known(self, wanted: Collection[str]) -> Mapping[str, dict[str, Any]]:
+        """All that is known of these accounts; what is stale is None."""
+        if self.few:
+            return {each: self.known[each] for each in wanted if each in self.known}
+        chosen = self.frame.filter(pl.col("account_id").is_in(list(wanted)))
+        fresh = freshen(chosen, self.catalog, self.catalog, self.now)
+        return {row["account_id"]: row for row in fresh.iter_rows(named=True)}
 
     def _actions(self, causes: Sequence[tuple[Cause, Advance]]) -> tuple[list[OutboxRow], dict[str, list[str]]]:
         out: list[OutboxRow] = []

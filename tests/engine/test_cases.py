@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from steward.engine.cases import read_cases, run_cases
+from steward.engine.case_file import read_cases
+from steward.engine.cases import run_cases
 from steward.engine.language import Playbook
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
