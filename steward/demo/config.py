@@ -17,7 +17,7 @@ _CRMS = ["salesforce", "hubspot"]
 _TRUTH = {
     "account.name": _CRMS, "account.domain": _CRMS, "account.arr": _CRMS, "account.csm_external_id": _CRMS,
     "account.lifecycle": _CRMS, "account.segment": _CRMS, "account.industry": _CRMS[::-1],
-    "account.employees": _CRMS[::-1],
+    "account.employees": _CRMS[::-1], "contact": _CRMS,
 }
 _HEAD = """# The demo company. `steward doctor --config FILE` says whether everything here can be reached.
 # The file is written anew at each start of the demo: the sandboxes listen on other ports then.
