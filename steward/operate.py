@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from steward.contracts import Connector
 from steward.model.actions import Card, DeliveryClass, IdempotencyKey, Message, Receipt, UpdateMessage
-from steward.model.enrollments import Enrollment
+from steward.model.enrollments import Enrollment, State
 from steward.model.errors import StewardError
 from steward.store import audit, enrollments, identity, inbox, merging, outbox, receipts, review
 from steward.store.database import Database
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
 _REDRAW_WITHIN = timedelta(days=1)
+_ALL = 1_000_000
 _RETRYABLE = ("failed", "unknown", "expired")
 
 
@@ -58,6 +59,25 @@ def acknowledge_in(
     redrawn = outbox.add(tx, _redrawn(tx, enrollment_id, by, now, connectors))
     audit.write(tx, now, by, "acknowledge", enrollment_id, {"redrawn": redrawn})
     return Acknowledged(enrollments.one(tx, enrollment_id) or before, changed=True, redrawn=redrawn)
+
+
+def approve(db: Database, playbook_or_enrollment: str, by: str, now: datetime) -> int:
+    """Let enrollments go that wait for approval, one by its id or all of a playbook; the next evaluation enrols them.
+
+    The number that were let go. Raises StewardError where nothing of that name waits.
+    """
+    with db.write() as tx:
+        waiting = enrollments.list_(tx, state=State.AWAITING_APPROVAL.value, limit=_ALL)
+        chosen = [each for each in waiting if playbook_or_enrollment in (each.id, each.playbook_id)]
+        if not chosen:
+            known = {each.id for each in waiting} | {each.playbook_id for each in waiting}
+            raise StewardError(
+                f'nothing called "{playbook_or_enrollment}" waits for approval{_near(playbook_or_enrollment, known)}')
+        fresh = [each for each in chosen if not each.body.get("approved_by")]
+        enrollments.save(tx, [replace(each, body={**each.body, "approved_by": by}) for each in fresh])
+        for each in fresh:
+            audit.write(tx, now, by, "approve", each.id, {})
+        return len(fresh)
 
 
 def retry(db: Database, key: str, by: str, now: datetime) -> bool:

@@ -221,3 +221,24 @@ def test_two_accounts_are_kept_apart_before_anything_joins_them(database: Any) -
     assert lines(database) == ["keep_apart"]
     with pytest.raises(StewardError, match=f'no account "{left}x". Did you mean "{left}"'):
         operate.merge(database, f"{left}x", right, "ana", NOW)
+
+
+def test_what_is_held_at_the_limit_goes_when_somebody_lets_it(database: Any) -> None:
+    """A threshold typo must contact nobody; a real wave must not need a database client to go on."""
+    enrol(database, State.AWAITING_APPROVAL)
+
+    approved = operate.approve(database, "drop", by="ana", now=NOW)
+    again = operate.approve(database, "drop", by="bo", now=NOW)
+
+    assert (approved, again) == (1, 0)
+    with database.read() as tx:
+        assert [each.body["approved_by"] for each in enrollments.list_(tx)] == ["ana"]
+    assert any("approve" in line for line in lines(database))
+
+
+def test_approving_what_does_not_wait_says_so(database: Any) -> None:
+    """A mistyped playbook must not look like success."""
+    enrol(database, State.AWAITING_APPROVAL)
+
+    with pytest.raises(StewardError, match="drpo"):
+        operate.approve(database, "drpo", by="ana", now=NOW)

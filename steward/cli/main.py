@@ -47,6 +47,7 @@ _GROUPS = {
     "enrollments": ("One account's way through one playbook.", {
         "list": "The enrollments, the latest first.",
         "acknowledge": "Say that somebody has it in hand; the escalation stops.",
+        "approve": "Let those go that were held at the playbook's limit.",
     }),
     "outbox": ("The actions not yet delivered, and those that were.", {
         "list": "The actions, by state.", "retry": "Try an action again that failed or is unknown.",

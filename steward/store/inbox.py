@@ -151,7 +151,8 @@ def list_(tx: Connection, state: str | None = None, limit: int = 1000) -> list[D
 
 def counts(tx: Connection) -> dict[str, int]:
     """How many calls are in each state."""
-    return dict(tx.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state)).all())
+    rows = select(inbox.c.state, func.count().label("rows")).group_by(inbox.c.state)
+    return {each.state: each.rows for each in tx.execute(rows)}
 
 
 def _insert(tx: Connection, values: Mapping[str, Any]) -> bool:

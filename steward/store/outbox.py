@@ -269,14 +269,14 @@ def next_due(tx: Connection) -> datetime | None:
 
 def conservation(tx: Connection) -> Conservation:
     """Every row in exactly one state, and a receipt for each that is delivered and for no other."""
-    states = tx.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).all()
+    rows = select(outbox.c.state, func.count().label("rows")).group_by(outbox.c.state)
     proven = select(receipt.c.key)
     bare = select(outbox.c.key).where(outbox.c.state == "delivered", outbox.c.key.not_in(proven))
     delivered = select(outbox.c.key).where(outbox.c.state == "delivered")
     loose = select(receipt.c.key).where(receipt.c.key.not_in(delivered))
     return Conservation(
         total=tx.scalar(select(func.count(outbox.c.action_id.distinct()))) or 0,
-        by_state=dict(states),
+        by_state={each.state: each.rows for each in tx.execute(rows)},
         delivered_without_receipt=tuple(tx.scalars(bare)), receipts_without_delivery=tuple(tx.scalars(loose)),
     )
 

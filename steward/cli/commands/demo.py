@@ -95,7 +95,8 @@ def _write_config(home: Path, sandboxes: dict[str, Any], postgres: str) -> Path:
     config = home / "steward.yaml"
     config.touch(mode=0o600)
     config.write_text(config_text(
-        {name: each["settings"] for name, each in sandboxes.items()}, playbooks=shipped_playbooks(), database_url=postgres,
+        {name: each["settings"] for name, each in sandboxes.items()},
+        playbooks=shipped_playbooks(), database_url=postgres,
     ))
     return config
 

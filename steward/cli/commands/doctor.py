@@ -38,6 +38,7 @@ def _look(hub: Hub) -> Iterator[Finding]:
     yield Finding(f"database {hub.db.dialect}", True)
     try:
         yield Finding(f"{len(hub.playbooks)} playbooks, {len(hub.catalog)} facts in the catalog", True)
+        yield from _able(hub)
     except StewardError as error:
         yield Finding(f'playbooks in "{hub.settings.playbooks}"', False, f"{error}\n     Run: steward playbook check")
     for name in hub.connectors:
@@ -51,3 +52,16 @@ def _look(hub: Hub) -> Iterator[Finding]:
                           ("unknown", "steward outbox list --state unknown")):
         count = sum(each.get(state, 0) for each in waiting.actions.values())
         yield Finding(f"outbox: {count} {state}", not count, f"Look at them with: {remedy}")
+
+
+def _able(hub: Hub) -> Iterator[Finding]:
+    from steward.contracts import Finding
+    from steward.engine.check import unperformable
+
+    if not hub.connectors:
+        return
+    able = {action for known in hub.connectors.values() for action in known.actions}
+    for playbook in hub.playbooks:
+        for action in unperformable(playbook, able):
+            remedy = "No connection can do that. Add one to `connections`, or take the step out of the playbook."
+            yield Finding(f'playbook "{playbook.id}" can perform "{action}"', False, remedy)

@@ -50,3 +50,19 @@ def acknowledge(
         show.line(f"{enrollment}: nothing to do; it is {done.enrollment.state.value}, "
                   f"acknowledged by {done.enrollment.acknowledged_by or 'nobody'}.")
     return 0
+
+
+def approve(
+    name: str, *, by: Annotated[str, Parameter(help="Who approves.")] = "cli", options: Options = DEFAULT,
+) -> int:
+    """Let enrollments go that were held at the playbook's limit: NAME is one enrollment, or a playbook for all."""
+    from steward import operate
+    from steward.wiring import open_hub
+
+    with open_hub(options.config) as hub:
+        count = operate.approve(hub.db, name, by=by, now=hub.clock())
+    if options.json:
+        show.as_json({"name": name, "approved": count, "by": by})
+    else:
+        show.line(f"{count} approved. Next: steward evaluate")
+    return 0

@@ -86,7 +86,9 @@ def plan(
     with open_hub(options.config) as hub:
         candidates = (load_file(file, hub.catalog),) if file else hub.playbooks
         chosen = [each for each in candidates if not playbooks or each.id in playbooks]
-        plans = [views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock()) for each in chosen]
+        live = {each.id: each for each in hub.playbooks} if file else {}
+        plans = [views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), before=live.get(each.id))
+                 for each in chosen]
     if options.json:
         show.as_json({"plans": plans})
         return 0
