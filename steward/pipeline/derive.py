@@ -137,7 +137,7 @@ def _previous(tx: Any, now: datetime, account_ids: Sequence[str] | None) -> pl.D
     """account_id and `health.score` as known 28 days ago; one account's as the last snapshot remembers it."""
     score, change = pl.col("health.score"), pl.col("health.change_28d")
     if account_ids is not None:
-        latest = snapshots.latest(tx, account_ids)
+        latest = snapshots.latest(tx, account_ids, ["health.score", "health.change_28d"])
         found = latest.frame.select("account_id", score - change) if latest else None
     else:
         then = now - timedelta(days=_CHANGE_DAYS)

@@ -66,13 +66,21 @@ def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:
         tx.execute(_PUT, sorted(rows, key=lambda row: row["account_id"]))
 
 
-def latest(tx: Connection, account_ids: Sequence[str] | None = None) -> Snapshot | None:
-    """What is known now, of all accounts or some: the last snapshot, with the hot rows in it. None: nothing yet."""
+def latest(
+    tx: Connection, account_ids: Sequence[str] | None = None, names: Sequence[str] | None = None,
+) -> Snapshot | None:
+    """What is known now, of all accounts or some: the last snapshot, with the hot rows in it. None: nothing yet.
+
+    `names`: the only facts that are wanted.
+    """
     segments = lakes.of(tx).visible(tx, "facts", _PART)
-    hot, newest = _hot(tx, account_ids, lakes.of(tx).schema(segments[-1]) if segments else {})
+    schema = lakes.of(tx).schema(segments[-1]) if segments else {}
+    if names is not None:
+        schema = {name: schema.get(name, pl.Null()) for name in ("account_id", *names)}
+    hot, newest = _hot(tx, account_ids, schema, only=names is not None)
     if not segments or (newest and account_ids is not None and hot.height == len(set(account_ids))):
         return Snapshot(hot, newest) if newest else None
-    base = _frame(tx, segments[-1], account_ids)
+    base = _frame(tx, segments[-1], account_ids, None if names is None else list(schema))
     if newest is None:
         return Snapshot(base, segments[-1].known_at)
     whole = pl.concat([base.join(hot, on="account_id", how="anti"), hot], how="diagonal_relaxed").sort("account_id")
@@ -90,21 +98,24 @@ def history(tx: Connection) -> list[datetime]:
     return [segment.known_at for segment in lakes.of(tx).visible(tx, "facts", _PART)]
 
 
-def _frame(tx: Connection, segment: Segment, account_ids: Sequence[str] | None) -> pl.DataFrame:
+def _frame(
+    tx: Connection, segment: Segment, account_ids: Sequence[str] | None, names: Sequence[str] | None = None,
+) -> pl.DataFrame:
     where = None if account_ids is None else pl.col("account_id").is_in(sorted(set(account_ids)))
-    return lakes.of(tx).read(segment, where)
+    return lakes.of(tx).read(segment, where, names)
 
 
 def _hot(
-    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType]
+    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType], *, only: bool,
 ) -> tuple[pl.DataFrame, datetime | None]:
+    """The hot rows with the columns of `schema` and, unless `only` these are wanted, those that it does not have."""
     wanted = None if account_ids is None else set(account_ids)
     query = select(hot_account)
     if wanted is not None and len(wanted) <= _FEW:
         query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
     found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]
     rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys([*schema, *(name for row in rows for name in row if not only)])
     columns = {name: _column(name, [row.get(name) for row in rows], schema.get(name)) for name in names}
     newest = from_text(max((row.known_at for row in found), default=None))
     return pl.DataFrame(columns), newest

@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from polars.selectors import by_name
 from sqlalchemy import Connection, func, select, update
 
 from steward.model.errors import ConfigError
@@ -115,25 +116,25 @@ class Lake:
             for row in tx.execute(found)
         ), key=lambda segment: (segment.known_at, segment.id))
 
-    def read(self, segment: Segment, where: pl.Expr | None = None) -> pl.DataFrame:
-        """Its rows, or those `where` is true.
+    def read(
+        self, segment: Segment, where: pl.Expr | None = None, names: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Its rows, or those `where` is true; all columns, or those of `names` that it has.
 
         Raises:
             ConfigError: the file is gone or damaged; it must come back from a backup.
         """
-        return self.read_all([segment], where)
+        rows = self.scan([segment], where)
+        return (rows if names is None else rows.select(by_name(*names, require_all=False))).collect()
 
-    def read_all(self, segments: Sequence[Segment], where: pl.Expr | None = None) -> pl.DataFrame:
+    def scan(self, segments: Sequence[Segment], where: pl.Expr | None = None) -> pl.LazyFrame:
         """The rows of several, one after the other in their order; a column that one has not is null there.
 
         Raises:
             ConfigError: as `read`.
         """
-        paths = [self._whole(segment) for segment in segments]
-        if where is None and len(paths) == 1:
-            return pl.read_parquet(paths[0])
-        rows = pl.concat([pl.scan_parquet(path) for path in paths], how="diagonal_relaxed")
-        return (rows if where is None else rows.filter(where)).collect()
+        rows = pl.concat([pl.scan_parquet(self._whole(segment)) for segment in segments], how="diagonal_relaxed")
+        return rows if where is None else rows.filter(where)
 
     def schema(self, segment: Segment) -> Mapping[str, pl.DataType]:
         """The columns of its rows and their types; raises as `read`."""

@@ -24,12 +24,12 @@ def merged_accounts(
     for the other fields that end in `_external_id`.
     """
     rows = _ranked(tx, order, account_ids)
-    plain = [name for name in _fields(rows) if not (truth or {}).get(f"account.{name}")]
-    merged = _first(rows, plain)
+    by_order: dict[tuple[str, ...], list[str]] = {}
     for name in _fields(rows):
-        if name not in plain:
-            ranked = _by_truth(rows, (truth or {})[f"account.{name}"])
-            merged = merged.join(_first(ranked, [name]), on="account_id", how="left")
+        by_order.setdefault(tuple((truth or {}).get(f"account.{name}", ())), []).append(name)
+    merged = rows.select("account_id").unique()
+    for first, names in by_order.items():
+        merged = merged.join(_first(_by_truth(rows, first) if first else rows, names), on="account_id", how="left")
     columns = [column for name in _fields(rows) for column in _columns(name)]
     return merged.select("account_id", *columns).sort("account_id")
 

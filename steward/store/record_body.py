@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
@@ -66,12 +67,17 @@ def load(body: str) -> dict[str, Any]:
 
 def columns(noun: Noun, bodies: Sequence[str]) -> pl.DataFrame:
     """One typed column per field, money in two (`arr`, `arr_currency`); of accounts also `custom.*`."""
+    if not bodies:
+        return _no_rows(noun)
     fields = FIELDS[noun]
     raw = {name: _RAW[kind] for name, kind in fields.items()}
-    if not bodies:
-        return pl.DataFrame(schema=raw).select(_typed(fields))
     frame = pl.read_ndjson(io.BytesIO("\n".join(bodies).encode()), schema=raw).select(_typed(fields))
     return frame.hstack(_custom(bodies)) if noun is Noun.ACCOUNT else frame
+
+
+@cache
+def _no_rows(noun: Noun) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: _RAW[kind] for name, kind in FIELDS[noun].items()}).select(_typed(FIELDS[noun]))
 
 
 def _typed(fields: Mapping[str, FieldType]) -> Iterable[pl.Expr]:

@@ -123,10 +123,8 @@ _ALL = """WITH RECURSIVE named(connection) AS (
 _LIVE = "r.noun = :noun AND r.deleted = 0 AND r.merged_into IS NULL"
 _SELECT = "SELECT r.external_id, r.connection, r.modified_at, r.body, i.account_id FROM"
 _JOINED = "ON i.connection = r.connection AND i.external_id = r.account_external_id"
-_READ_ALL = text(
-    f"{_ALL} {_SELECT} record r LEFT JOIN identity i {_JOINED} "
-    f"WHERE r.connection IN (SELECT connection FROM named) AND {_LIVE}"
-)
+_OF_ALL = "WHERE r.connection IN (SELECT connection FROM named) AND"
+_READ_ALL = text(f"{_ALL} {_SELECT} record r LEFT JOIN identity i {_JOINED} {_OF_ALL} {_LIVE}")
 _READ_SOME = text(
     f"{_SELECT} identity i JOIN record r {_JOINED} WHERE {_LIVE} AND i.account_id IN :account_ids"
 ).bindparams(bindparam("account_ids", expanding=True))

@@ -53,11 +53,13 @@ def scan_usage(tx: Connection, since: date, account_ids: Iterable[str] | None = 
     lake = lakes.of(tx)
     who = _who(tx, account_ids)
     parts = [part for part in _parts(lake.visible(tx, "usage")) if part[0].part.rsplit("/", 1)[1] >= f"{since:%Y-%m}"]
-    frames = [_part(lake, part, who, since) for part in parts]
-    if not frames:
+    if not parts:
         return pl.DataFrame(schema={"account_id": pl.String, "day": pl.Date})
-    whole = pl.concat(frames, how="diagonal_relaxed")
-    return whole if _one_feed(parts) else _added_up(whole)
+    scans = [_part(lake, part, who, since) for part in parts]
+    frames = pl.collect_all(scans) if who.height <= _FEW else (scan.collect() for scan in scans)
+    added = [_added_up(frame, _with_several_ids(who, [part])) for part, frame in zip(parts, frames, strict=True)]
+    whole = pl.concat(added, how="diagonal_relaxed")
+    return whole if len(_feeds(parts)) == 1 else _added_up(whole, _with_several_ids(who, parts))
 
 
 def unknown_ids(tx: Connection) -> dict[str, int]:
@@ -67,7 +69,7 @@ def unknown_ids(tx: Connection) -> dict[str, int]:
     found: dict[str, set[str]] = {}
     for part in _parts(lake.visible(tx, "usage")):
         connection = part[0].part.rsplit("/", 1)[0]
-        ids = _newest(lake, part).select("account_external_id").unique()
+        ids = _newest(lake, part).select("account_external_id").unique().collect()
         known = who.filter(pl.col("connection") == connection)
         strangers = ids.join(known, left_on="account_external_id", right_on="external_id", how="anti")
         found.setdefault(connection, set()).update(strangers["account_external_id"])
@@ -80,7 +82,7 @@ def compact(db: Database, now: datetime, more_than: int = _MANY) -> int:
         parts = [part for part in _parts(db.lake.visible(tx, "usage")) if len(part) > more_than]
     retired = 0
     for part in parts:
-        frame = _newest(db.lake, part).sort(_KEYS)
+        frame = _newest(db.lake, part).collect().sort(_KEYS)
         whole = db.lake.write("usage", part[0].part, frame, part[-1].known_at, instead_of=part)
         with db.write() as tx:
             alone(tx, "compact")
@@ -98,34 +100,43 @@ def _parts(segments: Sequence[Segment]) -> list[list[Segment]]:
     return [list(group) for _, group in groupby(ordered, key=lambda segment: segment.part)]
 
 
-def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -> pl.DataFrame:
+def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -> pl.LazyFrame:
     """The rows of a part that count; `where` looks at a whole row's key only, so it may come before that."""
-    rows = lake.read_all(part, where)
+    rows = lake.scan(part, where)
     return rows if len(part) == 1 else rows.unique(_KEYS, keep="last", maintain_order=False)
 
 
-def _part(lake: Lake, part: Sequence[Segment], who: pl.DataFrame, since: date) -> pl.DataFrame:
+def _part(lake: Lake, part: Sequence[Segment], who: pl.DataFrame, since: date) -> pl.LazyFrame:
     connection = part[0].part.rsplit("/", 1)[0]
     ours = who.filter(pl.col("connection") == connection).select("external_id", "account_id")
     wanted = pl.col("day") >= since
     if ours.height <= _FEW:                    # few are found by the files' own statistics
         wanted &= pl.col("account_external_id").is_in(ours["external_id"].to_list())
-    rows = _newest(lake, part, wanted).join(
-        ours, left_on="account_external_id", right_on="external_id", how="inner"
+    return _newest(lake, part, wanted).join(
+        ours.lazy(), left_on="account_external_id", right_on="external_id", how="inner"
     ).select("account_id", "day", pl.exclude("account_id", "day", "account_external_id"))
-    return rows if ours["account_id"].is_unique().all() else _added_up(rows)
 
 
-def _added_up(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per account and day; what nobody reported stays null."""
-    if not rows.select(pl.struct("account_id", "day").is_duplicated().any()).item():
+def _added_up(rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
+    """One row per account and day, where of the accounts `several` there may be more; what nobody reported stays
+    null."""
+    if several.is_empty():
         return rows
+    theirs = pl.col("account_id").is_in(several.implode())
     metric = pl.exclude("account_id", "day")
-    return rows.group_by("account_id", "day").agg(pl.when(metric.is_not_null().any()).then(metric.sum()))
+    sums = rows.filter(theirs).group_by("account_id", "day").agg(
+        pl.when(metric.is_not_null().any()).then(metric.sum()))
+    return pl.concat([rows.filter(~theirs), sums])
 
 
-def _one_feed(parts: Sequence[Sequence[Segment]]) -> bool:
-    return len({part[0].part.rsplit("/", 1)[0] for part in parts}) == 1
+def _with_several_ids(who: pl.DataFrame, parts: Sequence[Sequence[Segment]]) -> pl.Series:
+    """The accounts that have more than one external id in the feeds of `parts`."""
+    ours = who.filter(pl.col("connection").is_in(_feeds(parts)))
+    return ours.filter(pl.col("account_id").is_duplicated())["account_id"].unique()
+
+
+def _feeds(parts: Sequence[Sequence[Segment]]) -> list[str]:
+    return sorted({part[0].part.rsplit("/", 1)[0] for part in parts})
 
 
 def _who(tx: Connection, account_ids: Iterable[str] | None) -> pl.DataFrame:
