@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from connectors.csvfile.cells import Locale, Unreadable, shown, text
 from steward.model.money import Money
@@ -14,6 +14,7 @@ _SYMBOLS = {
     "¥": ("JPY", "CNY"), "kr": ("SEK", "NOK", "DKK"), "fr.": ("CHF",),
 }
 _PLAIN = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+_DIGITS = re.compile(r"(?=[.]?[0-9])[0-9]*([.][0-9]*)?([eE][+-]?[0-9]{1,3})?")
 _SPACES = re.compile(r"[\s\u00a0\u202f'’]")
 _AMOUNT = re.compile(
     r"(?P<sign>[-−(]?)\s*"
@@ -37,11 +38,11 @@ def number(cell: object, locale: Locale) -> Decimal:
     bare = _SPACES.sub("", given).replace("−", "-")
     percent = bare.endswith("%")
     bare = bare.removesuffix("%")
-    negative = bare.startswith("-") or bare.endswith("-") or (bare.startswith("(") and bare.endswith(")"))
-    bare = bare.strip("()").strip("-").removeprefix("+")
+    signed = re.fullmatch(r"-(?P<a>[^-()]+)|(?P<b>[^-()]+)-|\((?P<c>[^-()]+)\)", bare)
+    bare = signed["a"] or signed["b"] or signed["c"] if signed else bare.removeprefix("+")
     value = _decimal(bare, given, locale)
     value = value / 100 if percent else value
-    return -value if negative else value
+    return -value if signed else value
 
 
 def whole(cell: object, locale: Locale) -> int:
@@ -72,10 +73,10 @@ def _decimal(bare: str, given: str, locale: Locale) -> Decimal:
         raise Unreadable(
             f'"{given[:60]}" does not fit a decimal "{point}"; if "{group}" is the decimal mark, set "decimal" to it'
         )
-    try:
-        return _finite(Decimal(front.replace(group, "") + ("." + back if back else "")), given)
-    except InvalidOperation:
-        raise Unreadable(f'"{given[:60]}" is not a number') from None
+    cleaned = front.replace(group, "") + ("." + back if back else "")
+    if not _DIGITS.fullmatch(cleaned):
+        raise Unreadable(f'"{given[:60]}" is not a number')
+    return _finite(Decimal(cleaned), given)
 
 
 def _finite(value: Decimal, given: object) -> Decimal:

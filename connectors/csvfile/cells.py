@@ -44,6 +44,8 @@ def is_empty(cell: object, *, text: bool = False) -> bool:
 
 def text(cell: object) -> str:
     """`cell` in words: 17.0, as spreadsheets keep the id 17, is "17"."""
+    if isinstance(cell, str) and cell.isascii() and cell.isalnum():
+        return cell                                          # nearly all of them, in a tenth of the time
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:

@@ -129,6 +129,7 @@ class _Cells:
             self._wide = [(ours, columns.index(theirs)) for ours, theirs in mapping.metrics.items()]
         self._words = {theirs: ours for ours, theirs in mapping.metrics.items()}
         self._known_days: dict[object, object] = {}
+        self._known_names: dict[object, str | None] = {}
         self.accounts: list[str] = []
         self.days: list[object] = []
         self.metrics: list[str] = []
@@ -173,8 +174,10 @@ class _Cells:
         said = row.cells[self._metric]
         if cells.is_empty(said):
             raise Unreadable("the name of the metric is empty")
-        word = cells.text(said)
-        name = self._words.get(word) if self._words else _slug(word)
+        if said not in self._known_names:                # few metrics in many rows
+            word = cells.text(said)
+            self._known_names[said] = self._words.get(word) if self._words else _slug(word)
+        name = self._known_names[said]
         return [(name, self._value)] if name else []
 
 

@@ -19,6 +19,7 @@ _MARKS = (
 # What Western European text holds beyond ASCII. Anything else in a file that is no UTF-8 is not guessed at: the same
 # bytes are other letters in Warsaw and in Athens.
 _WESTERN = re.compile(r"[\x00-\x7fäöüÄÖÜßéèêëÉÈàâáÀÁçÇñÑóòôúùûíìîïåÅæÆøØœ’‘“”„–—…€£©®™°§«»¿¡´·\xa0]*")
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _CHUNK = 1 << 20
 
 
@@ -44,10 +45,8 @@ def encoding_of(name: str, opened: Callable[[], IO[bytes]], declared: str | None
 
 def undecoded(text: str) -> str | None:
     """The first byte of `text` that its encoding does not know, as "0x8f"; None where it was all decoded."""
-    for each in text:
-        if "\udc80" <= each <= "\udcff":
-            return f"0x{ord(each) - 0xDC00:02x}"
-    return None
+    found = None if text.isascii() else _UNDECODED.search(text)
+    return f"0x{ord(found[0]) - 0xDC00:02x}" if found else None
 
 
 def _known(name: str, declared: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
-# Characters that turn the direction of what follows: a name could make "evil" read as its opposite.
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters but new line and tab; characters that turn the direction of what follows, with which a name
+# could read as its opposite; halves of characters.
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def plain(text: str) -> str:
     """`text` without control, direction and lone surrogate characters; new lines and tabs stay."""
-    return "".join(each for each in text if each in "\n\t" or not _harmful(each))
-
-
-def _harmful(each: str) -> bool:
-    return each in _DIRECTIONS or unicodedata.category(each) in ("Cc", "Cs")
+    return _HARMFUL.sub("", text)
 
 
 def for_mrkdwn(text: str) -> str:
