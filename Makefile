@@ -21,7 +21,7 @@ demo: $(STAMP)
 	@$(BIN)/steward demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+	@$(BIN)/python -m pytest -n auto --dist loadscope -q
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
@@ -30,7 +30,7 @@ check: $(STAMP)
 	@$(BIN)/python -m pytest -q tests/house
 
 torture: $(STAMP)
-	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
 
 bench: $(STAMP)
 	@for each in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$each .py) --json || exit 1; done
