@@ -191,7 +191,7 @@ def _timezone(cell: Any) -> str:
     given = cells.text(cell)
     try:
         return ZoneInfo(given).key
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise Unreadable(f'"{cells.shown(cell)}" is no time zone; write one such as Europe/Berlin') from None
 
 

@@ -78,7 +78,7 @@ class FileBlock(_Block):
     def _is_a_zone(cls, timezone: str) -> str:
         try:
             ZoneInfo(timezone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise ValueError(f'there is no time zone "{timezone}"; write one such as Europe/Berlin') from None
         return timezone
 
