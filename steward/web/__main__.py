@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--port", type=int)
     parser.add_argument("--json", action="store_true", help="say where it listens as one line of JSON")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, _stop)       # uvicorn raises it again once it has finished; else it would kill us
     try:
         with open_hub(chosen.config) as hub:
             web = hub.settings.web
@@ -38,6 +40,10 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     return 0 if server.started else 2
+
+
+def _stop(*_: object) -> None:
+    sys.exit(0)
 
 
 async def _serve(server: uvicorn.Server, *, as_json: bool) -> None:

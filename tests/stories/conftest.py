@@ -68,11 +68,12 @@ class Programs:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: object, module: str = "steward.cli.main", log: str = "program.log",
-              env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start it; its stdout is ours to read, its stderr goes to the file `log`."""
+              env: Mapping[str, str] | None = None, ahead_s: float = 0) -> subprocess.Popen[bytes]:
+        """Start it; its stdout is ours to read, its stderr goes to the file `log`. `ahead_s`: set its clock ahead."""
+        program = [str(Path(__file__).with_name("ahead.py")), str(ahead_s)] if ahead_s else ["-m", module]
         with (self.folder / log).open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
+                [sys.executable, *program, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=errors, env={**os.environ, **(env or {})},
             )
         self.started.append(process)
@@ -203,9 +204,10 @@ class Stories:
         process = self.programs.start(*arguments, *([f"--as-of={as_of}"] if as_of else []), log="sandbox.log")
         return Vendors(said_line(process), state)
 
-    def stays(self) -> int:
-        """How many processes that this test started are alive."""
-        return sum(process.poll() is None for process in self.programs.started)
+    @staticmethod
+    def tell(figures: str) -> None:
+        """Say a measured figure: seen with `pytest -s`."""
+        sys.stdout.write(f"\n{figures}\n")
 
 
 @pytest.fixture

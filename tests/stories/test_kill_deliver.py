@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,6 @@ WRITES = {"slack": "chat.postMessage", "salesforce": "(PATCH|POST) .*/(Task|comp
           "hubspot": "POST .*/tasks"}
 
 
-def _start(config: Path, ahead_s: int, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("ahead.py")), str(ahead_s), "deliver", "--json",
-             f"--config={config}"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-        )
-
-
 def _trouble(chance: random.Random, vendors: Any) -> None:
     """Slack answers late, so that kills hit messages that are posted and not yet recorded; the CRMs break now and then."""
     vendors.fault("slack", {"kind": "slow", "on": WRITES["slack"], "skip": chance.randrange(4), "delay_s": 0.4})
@@ -43,7 +35,7 @@ def _trouble(chance: random.Random, vendors: Any) -> None:
                          "status": chance.choice([500, 503, 429]), "retry_after": "1"})
 
 
-def _kill_again_and_again(config: Path, vendors: Any, wait_until: Any, log: Path) -> tuple[int, int, int]:
+def _kill_again_and_again(config: Path, vendors: Any, story: Any) -> tuple[int, int, int]:
     """How many kills, how many of them hit a row that was being sent, and how far ahead the clock is then."""
     chance = random.Random(SEED)
     kills = hits = rounds = ahead = 0
@@ -52,9 +44,9 @@ def _kill_again_and_again(config: Path, vendors: Any, wait_until: Any, log: Path
         assert rounds < 4 * KILLS, f"{kills} kills hit {hits} times in {rounds} rounds"
         _trouble(chance, vendors)
         before = vendors.applied_bytes()
-        process = _start(config, ahead, log)
+        process = story.programs.start("deliver", "--config", config, log="deliver.log", ahead_s=ahead + 1)
         if chance.random() < 0.85:          # mostly while it sends; now and then before it has begun
-            wait_until(lambda: vendors.applied_bytes() > before or process.poll() is not None, 120)
+            story.wait_until(partial(_has_begun, vendors, before, process), 120)
         threading.Event().wait(chance.uniform(0, 0.5))
         process.kill()
         kills += process.wait(30) == -9
@@ -65,11 +57,15 @@ def _kill_again_and_again(config: Path, vendors: Any, wait_until: Any, log: Path
     return kills, hits, ahead
 
 
+def _has_begun(vendors: Any, bytes_before: int, process: subprocess.Popen[bytes]) -> bool:
+    return vendors.applied_bytes() > bytes_before or process.poll() is not None
+
+
 def _finish(config: Path, ahead_s: int) -> None:
     """Deliver what is left; the clock jumps to what is due next."""
     ahead = timedelta(seconds=ahead_s)
     for _ in range(50):
-        with open_hub(config, clock=lambda: utc_now() + ahead) as hub:
+        with open_hub(config, clock=lambda ahead=ahead: utc_now() + ahead) as hub:
             report = hub.deliver()
             if report.next_due_at is None:
                 return
@@ -99,7 +95,7 @@ def test_a_killed_delivery_loses_nothing_and_doubles_nothing(
             decided = {row.key: row for row in outbox.list_(tx, limit=100_000)}
     assert {row.delivery_class for row in decided.values()} >= {"A", "C"}
 
-    kills, hits, ahead = _kill_again_and_again(config, vendors, story.wait_until, story.folder / "deliver.log")
+    kills, hits, ahead = _kill_again_and_again(config, vendors, story)
     _finish(config, ahead)
 
     applied = Counter(vendors.keys())
@@ -121,5 +117,5 @@ def test_a_killed_delivery_loses_nothing_and_doubles_nothing(
     assert listed == {key for key, state in ended.items() if state == "unknown"}
     assert died > 0
     assert "Traceback" not in (story.folder / "deliver.log").read_text()
-    print(f"\n{store}: {len(decided)} actions, {kills} kills, {hits} hit a row being sent, {died} attempts died, "
-          f"{Counter(ended.values())}, {sum(applied.values())} applied, {time.monotonic() - began:.0f} s")
+    story.tell(f"{store}: {len(decided)} actions, {kills} kills, {hits} hit a row being sent, {died} attempts died, "
+               f"{dict(Counter(ended.values()))}, {sum(applied.values())} applied, {time.monotonic() - began:.0f} s")
