@@ -14,6 +14,7 @@ from datetime import datetime
 
 from steward.contracts import Connection, Connector, Page, Source
 from steward.model.errors import ConfigError, RateLimited, StewardError, TryAgain, Unavailable
+from steward.model.records import Noun
 from steward.store import cursors, identity, records, refusals
 from steward.store.database import Database
 from steward.store.identity import Resolved
@@ -44,7 +45,7 @@ class StreamReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What one sync of a connection did. `accounts` is None where nothing was matched, as nothing was read."""
+    """What one sync of a connection did. `accounts` is None where nothing was matched, as no account was read."""
 
     connection: str
     streams: tuple[StreamReport, ...]
@@ -92,7 +93,7 @@ def sync(  # noqa: PLR0917  six parts, each of another kind
             pull.note(str(error))
             down = str(error) if isinstance(error, Unavailable) else None
     accounts = None
-    if any(pull.report.pages for pull in pulls):
+    if any(pull.report.pages for pull in pulls if connector.streams[pull.report.stream].noun is Noun.ACCOUNT):
         with db.write() as tx:
             accounts = identity.resolve(tx, clock(), truth, order)
     return SyncReport(name, tuple(pull.report for pull in pulls), accounts)
