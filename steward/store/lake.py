@@ -23,7 +23,7 @@ from steward.model.errors import ConfigError
 from steward.store.instants import from_text, to_text
 from steward.store.schema import segment as table
 
-_CELLS_IN_GROUP = 50_000                       # few enough that one account is found without reading all
+_CELLS_IN_GROUP = 100_000                      # few enough that one account is found without reading all
 
 
 @dataclass(frozen=True, slots=True)
