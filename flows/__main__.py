@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +32,26 @@ def main() -> int:
     parser.add_argument("mode", choices=("once", "live"))
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--home", type=Path, required=True, help="where Prefect keeps its state")
+    parser.add_argument("--when-told", action="store_true", help="begin once a line comes on stdin")
     chosen = parser.parse_args()
     os.environ["STEWARD_CONFIG"] = str(chosen.config.resolve())
     signal.signal(signal.SIGTERM, _stop)       # else `finally` is skipped and the server stays
     signal.signal(signal.SIGINT, _stop)
     began = time.monotonic()
-    with prefect_server(chosen.home.resolve(), chosen.home.resolve() / "server.log") as api:
+    home = chosen.home.resolve()
+    with prefect_server(home, home / "server.log", meanwhile=_load_flows) as api:
         say("phase", name="prefect", seconds=round(time.monotonic() - began, 2), api=api)
+        if chosen.when_told and not sys.stdin.readline():
+            return 0                           # who should have told us is gone
         asyncio.run(_run(chosen.mode, api))
     return 0
+
+
+def _load_flows() -> None:
+    """Import what takes seconds. Prefect reads its settings when it is imported: they must say which server by now."""
+    for name in ("flows.reaper", "flows.sync", "flows.evaluate", "flows.deliver", "prefect.task_engine",
+                 "steward.pipeline.sync", "steward.pipeline.derive", "steward.pipeline.evaluate"):
+        import_module(name)
 
 
 def _stop(*_: object) -> None:
@@ -52,7 +64,6 @@ def say(event: str, **values: Any) -> None:
 
 
 async def _run(mode: str, api: str) -> None:
-    # Prefect reads its settings when it is imported: only now do they say which server.
     from flows.reaper import reap
 
     await reap()

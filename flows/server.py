@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,16 +35,20 @@ def environment(home: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def prefect_server(home: Path, log: Path, port: int = 0) -> Iterator[str]:
+def prefect_server(
+    home: Path, log: Path, port: int = 0, meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[str]:
     """A running server's API URL; this process's environment points at it, and it stops with the block.
 
-    Where `PREFECT_API_URL` is set already, that server is used and none is started.
+    `meanwhile` is called while the server starts. Where `PREFECT_API_URL` is set already, that server is used and
+    none is started.
 
     Raises:
         ConfigError: the server did not come up; the message names its log.
     """
     given = os.environ.get("PREFECT_API_URL")
     if given:
+        meanwhile()
         yield given
         return
     home.mkdir(parents=True, exist_ok=True)
@@ -58,6 +62,7 @@ def prefect_server(home: Path, log: Path, port: int = 0) -> Iterator[str]:
             os.environ, out,
         )
     try:
+        meanwhile()
         _wait_until_healthy(server, variables["PREFECT_API_URL"], log)
         yield variables["PREFECT_API_URL"]
     finally:

@@ -24,6 +24,7 @@ def free_port() -> int:
 
 def start_child(
     command: Sequence[str], env: Mapping[str, str], log: IO[bytes], *, read_stdout: bool = False,
+    write_stdin: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own; its stderr goes to `log`, and its stdout too unless we read it.
 
@@ -36,7 +37,7 @@ def start_child(
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     return subprocess.Popen(  # noqa: S603  every command is our own
-        list(command), env=dict(env), stdin=subprocess.DEVNULL, stderr=log,
+        list(command), env=dict(env), stdin=subprocess.PIPE if write_stdin else subprocess.DEVNULL, stderr=log,
         stdout=subprocess.PIPE if read_stdout else log,
         preexec_fn=die_with_parent, start_new_session=True,  # noqa: PLW1509  one prctl call, no locks
     )
@@ -51,5 +52,6 @@ def stop_child(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-    if child.stdout:
-        child.stdout.close()
+    for line in (child.stdin, child.stdout):
+        if line:
+            line.close()

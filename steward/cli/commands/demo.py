@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from subprocess import Popen
@@ -39,30 +39,34 @@ def demo(
     home.mkdir(parents=True, exist_ok=True)
     as_of = _world(home, accounts, seed)
     seconds: dict[str, float] = {}
+    config = home / "steward.yaml"
+    # The vendors and Prefect's server start beside each other; the flows are told when both are there.
     with _child(home, "sandbox", [
         "sandbox", "serve", "--json", f"--accounts={accounts}", f"--seed={seed}", f"--as-of={as_of}",
         f"--state={home / 'sandboxes'}",
-    ]) as sandbox_lines, show.progress(json_) as bars:
+    ]) as vendors, _child(home, "flows", [
+        "once" if once else "live", f"--config={config}", f"--home={home / 'prefect'}", "--when-told",
+    ], "flows") as flows, show.progress(json_) as bars:
         bar = bars.add_task("sandboxes", total=None, said=f"{accounts} accounts, two years")
         began = time.monotonic()
-        sandboxes = next(sandbox_lines, None)
+        sandboxes = next(_lines(vendors), None)
         if sandboxes is None:
             raise ConfigError(f'the sandboxes did not start; see "{home / "logs" / "sandbox.log"}"')
         seconds["sandboxes"] = round(time.monotonic() - began, 2)
-        config = _write_config(home, sandboxes, postgres)
+        _write_config(config, sandboxes, postgres)
         bars.update(bar, completed=1, total=1, said="up")
-        mode = "once" if once else "live"
-        with _child(home, "flows", [mode, f"--config={config}", f"--home={home / 'prefect'}"], "flows") as events:
-            runs = _follow(events, bars, seconds, home)
-            bars.stop()
-            summary = _summary(config, runs, seconds, home)
-            if json_:
-                show.as_json(summary)
-            else:
-                _tell(config, summary, once)
-            if once:
-                return 0 if all(run["state"] == "Completed" for run in runs) else 1
-            return _stay(config, home, events)
+        events = _lines(flows)
+        _tell_to_begin(flows)
+        runs = _follow(events, bars, seconds, home)
+        bars.stop()
+        summary = _summary(config, runs, seconds, home)
+        if json_:
+            show.as_json(summary)
+        else:
+            _tell(config, summary, once)
+        if once:
+            return 0 if all(run["state"] == "Completed" for run in runs) else 1
+        return _stay(config, home, events)
 
 
 def _check(accounts: int) -> None:
@@ -88,30 +92,29 @@ def _world(home: Path, accounts: int, seed: int) -> date:
     return date.fromisoformat(kept["as_of"])
 
 
-def _write_config(home: Path, sandboxes: dict[str, Any], postgres: str) -> Path:
+def _write_config(config: Path, sandboxes: dict[str, Any], postgres: str) -> None:
     from steward.demo.config import config_text
     from steward.wiring import shipped_playbooks
 
-    config = home / "steward.yaml"
     config.touch(mode=0o600)
     config.write_text(config_text(
         {name: each["settings"] for name, each in sandboxes.items()},
         playbooks=shipped_playbooks(), database_url=postgres,
     ))
-    return config
 
 
 @contextmanager
 def _child(
     home: Path, name: str, arguments: list[str], module: str = "steward.cli.main",
-) -> Iterator[Iterator[Any]]:
-    """A child of ours, and the JSON lines it says; its log stands in the data dir."""
+) -> Iterator[Popen[bytes]]:
+    """A child of ours that says JSON lines; its log stands in the data dir."""
     logs = home / "logs"
     logs.mkdir(exist_ok=True)
     with (logs / f"{name}.log").open("ab") as log:
-        process = start_child([sys.executable, "-m", module, *arguments], os.environ, log, read_stdout=True)
+        process = start_child(
+            [sys.executable, "-m", module, *arguments], os.environ, log, read_stdout=True, write_stdin=True)
         try:
-            yield _lines(process)
+            yield process
         finally:
             stop_child(process)
 
@@ -120,6 +123,13 @@ def _lines(process: Popen[bytes]) -> Iterator[Any]:
     stdout: IO[bytes] | None = process.stdout
     for line in stdout or ():
         yield json.loads(line)
+
+
+def _tell_to_begin(process: Popen[bytes]) -> None:
+    assert process.stdin
+    with suppress(BrokenPipeError):            # it ended; whoever reads its lines hears of it
+        process.stdin.write(b"begin\n")
+        process.stdin.flush()
 
 
 def _follow(events: Iterator[Any], bars: Any, seconds: dict[str, float], home: Path) -> list[dict[str, Any]]:
@@ -181,7 +191,8 @@ def _tell(config: Path, summary: dict[str, Any], once: bool) -> None:
 
 def _stay(config: Path, home: Path, events: Iterator[Any]) -> int:
     """Stay until Ctrl-C, or until a child of ours ends."""
-    with _child(home, "serve", ["serve", f"--config={config}", "--port=0", "--json"]) as said:
+    with _child(home, "serve", ["serve", f"--config={config}", "--port=0", "--json"]) as web_server:
+        said = _lines(web_server)
         live, web = next(events, None), next(said, None)
         if live is None or web is None:
             raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
