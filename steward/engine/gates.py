@@ -16,7 +16,7 @@ class Gates:
 
     do_not_contact: bool = False
     inhibited_by: str = ""                  # the playbook whose open enrollment blocks this one
-    over_limit: int = 0                     # the limit, once more accounts than that would enter
+    over_limit: int | None = None           # the limit, once more accounts than that would enter
 
 
 def blocked_by(

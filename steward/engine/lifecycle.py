@@ -144,7 +144,7 @@ def _through_gates(look: Look, enrollment: Enrollment, was: str) -> Advance:
         if enrollment.state is State.BLOCKED and enrollment.reason == reason:
             return Advance(enrollment)
         return _move(look, enrollment, State.BLOCKED, reason, was, reason=reason)
-    if look.gates.over_limit and not enrollment.body.get("approved_by"):
+    if look.gates.over_limit is not None and not enrollment.body.get("approved_by"):
         text = f"more than {look.gates.over_limit} accounts would enter at once; all of them wait for approval"
         return _move(look, enrollment, State.AWAITING_APPROVAL, text, was, reason="limit")
     arm = arm_of(look.playbook, look.account_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State
 from steward.model.facts import FactSpec
 from steward.pipeline.actions import Cause, desk, outbox_row
 from steward.settings import Settings
-from steward.store import enrollments, facts, incidents, outbox, versions
+from steward.store import enrollments, facts, identity, incidents, outbox, versions
 from steward.store.database import Database, alone
 from steward.store.outbox import OutboxRow
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DO_NOT_CONTACT = "account.do_not_contact"
 FEW = 16                                    # up to so many accounts, closures are faster than a frame
+LIMIT_WINDOW = timedelta(days=1)
 STALE_SHARE = 0.1                           # a source is stale once this share of its accounts is
 
 
@@ -144,7 +145,7 @@ class _Run:
 
     def _step(
         self, playbook: Playbook, account_id: str, seen: Verdicts, *, opened: Mapping[str, Enrollment],
-        closed: Mapping[str, Enrollment], over_limit: int = 0,
+        closed: Mapping[str, Enrollment], over_limit: int | None = None,
     ) -> Advance:
         gates = Gates(account_id in self.silent, self._inhibitor(playbook, account_id), over_limit)
         look = Look(playbook, account_id, seen, self.now, self.zone, gates)
@@ -161,12 +162,22 @@ class _Run:
         self, playbook: Playbook, steps: dict[str, Advance], looks: Mapping[str, Verdicts],
         opened: Mapping[str, Enrollment], closed: Mapping[str, Enrollment],
     ) -> None:
-        """More would enter than the limit allows: none of them does, all wait for approval."""
+        """More would enter than the limit allows: none of them does, all wait for approval.
+
+        A look at a few accounts is no run of its own: a burst of calls is many of those, so what entered within
+        a day counts too.
+        """
         entering = [
             each for each, step in steps.items()
             if step.enters and step.enrollment is not None and not step.enrollment.body.get("approved_by")]
-        most = playbook.limit.of(self.frame.height)
-        if len(entering) > most:
+        if not entering:
+            return
+        before, accounts = 0, self.frame.height
+        if not self.whole:
+            before = enrollments.entered_since(self.tx, playbook.id, self.now - LIMIT_WINDOW)
+            accounts = identity.count(self.tx)
+        most = playbook.limit.of(accounts)
+        if before + len(entering) > most:
             for each in entering:
                 steps[each] = self._step(
                     playbook, each, looks[each], opened=opened, closed=closed, over_limit=most)

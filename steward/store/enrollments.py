@@ -55,6 +55,13 @@ def numbers(tx: Connection, playbook_id: str, account_ids: Sequence[str] | None 
     }
 
 
+def entered_since(tx: Connection, playbook_id: str, since: datetime) -> int:
+    """How many enrollments became active after `since` by themselves: those that a person approved do not count."""
+    bodies = tx.scalars(select(enrollment.c.body).where(
+        enrollment.c.playbook_id == playbook_id, enrollment.c.entered_at > to_text(since)))
+    return sum(not json.loads(body).get("approved_by") for body in bodies)
+
+
 def save(tx: Connection, enrollments: Sequence[Enrollment]) -> int:
     """Insert or overwrite, and return how many rows changed. What a person acknowledged stays acknowledged.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from steward.model.records import Noun
 from steward.store import review
@@ -92,6 +92,11 @@ def accounts(tx: Connection, account_ids: Iterable[str] | None = None) -> dict[s
     rows = tx.execute(select(account).where(account.c.merged_into.is_(None))).fetchall()
     return {row.id: AccountRow(row.id, row.name, from_text(row.created_at))
             for row in sorted(rows, key=lambda row: str(row.id)) if wanted is None or row.id in wanted}
+
+
+def count(tx: Connection) -> int:
+    """How many accounts there are that were not merged away."""
+    return tx.scalar(select(func.count()).select_from(account).where(account.c.merged_into.is_(None))) or 0
 
 
 def current(tx: Connection, account_id: str) -> str | None:

@@ -229,6 +229,29 @@ def test_more_than_the_limit_wait_for_approval_and_nobody_is_contacted(company: 
     assert set(us.states().values()) == {State.AWAITING_APPROVAL}
 
 
+def test_a_burst_of_calls_stops_at_the_limit_as_one_run_does(company: Callable[[int], Us]) -> None:
+    """A bulk edit in the CRM comes as hundreds of webhooks; each is looked at alone, and together they flood a team."""
+    us = company(6)
+    us.know([10.0] * 6)
+    strict = playbook(TEXT + "limit: 2\n")
+    for at in range(4):
+        us.run(NOW + timedelta(minutes=at), strict, accounts=[f"a{at}"])
+
+    assert us.states() == {"a0": State.ACTIVE, "a1": State.ACTIVE, "a2": State.AWAITING_APPROVAL,
+                           "a3": State.AWAITING_APPROVAL}
+    us.run(NOW + timedelta(days=1, minutes=5), strict, accounts=["a4"])
+    assert us.states()["a4"] is State.ACTIVE
+
+
+def test_a_limit_of_zero_lets_nobody_in(company: Callable[[int], Us]) -> None:
+    """Who writes 0 wants to approve each one."""
+    us = company(2)
+    us.know([10.0] * 2)
+    us.run(NOW, playbook(TEXT + "limit: 0\n"))
+
+    assert set(us.states().values()) == {State.AWAITING_APPROVAL}
+
+
 def test_shadow_decides_and_performs_nothing(company: Callable[[int], Us]) -> None:
     """A new playbook shows what it would do."""
     us = company(1)
