@@ -11,7 +11,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 # The first that fits names a process: what stands in its command line.
 _NAMES = (
     ("-m flows", "flows"), ("-m prefect", "prefect_server"), ("prefect.server", "prefect_server"),
-    ("main sandbox serve", "sandboxes"), ("main serve", "serve"), ("steward.cli.main", "cli"),
+    ("main sandbox serve", "sandboxes"), ("main serve", "serve"), ("steward.web", "serve"), ("steward.cli.main", "cli"),
 )
 
 
