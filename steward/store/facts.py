@@ -77,7 +77,8 @@ def latest(
     schema = lakes.of(tx).schema(segments[-1]) if segments else {}
     if names is not None:
         schema = {name: schema.get(name, pl.Null()) for name in ("account_id", *names)}
-    hot, newest = _hot(tx, account_ids, schema, only=names is not None)
+    taken_at = segments[-1].known_at if segments else None
+    hot, newest = _hot(tx, account_ids, schema, taken_at=taken_at, only=names is not None)
     if not segments or (newest and account_ids is not None and hot.height == len(set(account_ids))):
         return Snapshot(hot, newest) if newest else None
     base = _frame(tx, segments[-1], account_ids, None if names is None else list(schema))
@@ -106,11 +107,17 @@ def _frame(
 
 
 def _hot(
-    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType], *, only: bool,
+    tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType], *,
+    taken_at: datetime | None, only: bool,
 ) -> tuple[pl.DataFrame, datetime | None]:
-    """The hot rows with the columns of `schema` and, unless `only` these are wanted, those that it does not have."""
+    """The hot rows with the columns of `schema` and, unless `only` these are wanted, those that it does not have.
+
+    One that was derived before the snapshot was `taken_at` and saved after it knows less than the snapshot.
+    """
     wanted = None if account_ids is None else set(account_ids)
     query = select(hot_account)
+    if taken_at is not None:
+        query = query.where(hot_account.c.known_at >= to_text(taken_at))
     if wanted is not None and len(wanted) <= _FEW:
         query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
     found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]

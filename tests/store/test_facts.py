@@ -89,6 +89,16 @@ def test_an_older_hot_row_does_not_overwrite_a_newer(database: Database, now: da
     assert scores(found) == {"a": 2}
 
 
+def test_a_hot_row_that_was_slower_than_a_snapshot_is_not_believed(database: Database, now: datetime) -> None:
+    """A webhook's worker read the records, was held up, and a sweep that had read newer ones went by."""
+    facts.save_snapshot(database, snapshot(now, a={"health.score": 9}), now + DAY)
+    with database.write() as tx:
+        facts.save_hot(tx, snapshot(now, a={"health.score": 1}), now)
+    with database.read() as tx:
+        assert scores(facts.latest(tx)) == {"a": 9}
+        assert scores(facts.latest(tx, ["a"])) == {"a": 9}
+
+
 def test_every_snapshot_is_kept(database: Database, now: datetime) -> None:
     """An explanation of last month's alert shows what was known then."""
     for number in range(3):
