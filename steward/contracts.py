@@ -23,6 +23,10 @@ Cursor = NewType("Cursor", str)
 """Where to resume a stream; only the connector that wrote it can read it."""
 
 
+BY_CONTENT = "content:"
+"""How the name of a delivery begins that is made of all that the delivery says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a connector may use of the outside world besides its own target.
@@ -93,7 +97,12 @@ class Inbox(Protocol):
         ...
 
     def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The name of this delivery: the same when the vendor sends it again."""
+        """The name of this delivery: the same when the vendor sends it again.
+
+        Two bodies under one name are kept both, and a person must compare them. Where the vendor writes something
+        of its own into a body that it sends again, the name is `BY_CONTENT` and a hash of all the rest: then what
+        has the same name is the same.
+        """
         ...
 
     def parse(self, body: bytes) -> Sequence[Record]:

@@ -16,7 +16,7 @@ import orjson
 from connectors.hubspot import reading
 from connectors.hubspot.mapping import Reader, stages
 from connectors.hubspot.settings import HubSpotSettings
-from steward.contracts import Tools
+from steward.contracts import BY_CONTENT, Tools
 from steward.model.errors import RecordRejected, SignatureRejected
 from steward.model.records import Record, Value
 
@@ -81,13 +81,18 @@ class HubSpotInbox:
                 "address HubSpot calls")
 
     def delivery_id(self, headers: Mapping[str, str], body: bytes) -> str:
-        """Made of the events' own ids: a repeated delivery differs in its attempt number only."""
+        """Made of all that the events say but their attempt number, in which alone a repeated delivery differs.
+
+        HubSpot does not promise that an `eventId` is used once only, so it is not enough.
+        """
         try:
-            names = sorted(f"{event['eventId']}/{event.get('subscriptionId')}/{event.get('objectId')}"
-                           for event in _events(body))
-        except (RecordRejected, KeyError):
-            names = []
-        return hashlib.sha256("\n".join(names).encode("utf-8", "replace") if names else body).hexdigest()
+            told = b"\n".join(sorted(
+                orjson.dumps({name: value for name, value in event.items() if name != "attemptNumber"},
+                             option=orjson.OPT_SORT_KEYS)
+                for event in _events(body)))
+        except RecordRejected:
+            told = body
+        return BY_CONTENT + hashlib.sha256(told).hexdigest()
 
     def parse(self, body: bytes) -> Sequence[Record]:
         """One record for each object that the events speak of; events about anything else are passed over."""

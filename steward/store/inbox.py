@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from steward.contracts import BY_CONTENT
 from steward.model.records import Record
 from steward.store.instants import from_text, to_text
 from steward.store.schema import identity, inbox, record
@@ -44,10 +45,10 @@ def put(tx: Connection, connection: str, delivery_id: str, body: bytes, now: dat
     """Store a verified call by its id.
 
     The same id with another body is stored too, under an id of its own, in the state `conflict`: a person can
-    see it, nothing acts on it.
+    see it, nothing acts on it. An id that is made of what a call says names the same call always.
     """
     digest = hashlib.sha256(body).hexdigest()
-    name = delivery_id if len(delivery_id) <= 100 else hashlib.sha256(delivery_id.encode()).hexdigest()
+    name = _name(delivery_id)
     values = {
         "connection": connection, "delivery_id": name, "body": _to_text(body), "sha256": digest,
         "received_at": to_text(now), "state": "pending", "attempts": 0, "epoch": 0,
@@ -55,7 +56,7 @@ def put(tx: Connection, connection: str, delivery_id: str, body: bytes, now: dat
     if _insert(tx, values):
         return "new"
     before = tx.scalar(select(inbox.c.sha256).where(inbox.c.connection == connection, inbox.c.delivery_id == name))
-    if before == digest:
+    if before == digest or name.startswith(BY_CONTENT):
         return "duplicate"
     trouble = f'the id "{name}" came before with another body; compare the two'
     _insert(tx, {**values, "delivery_id": f"{name}~{digest[:16]}", "state": "conflict", "trouble": trouble})
@@ -153,6 +154,13 @@ def counts(tx: Connection) -> dict[str, int]:
     """How many calls are in each state."""
     rows = select(inbox.c.state, func.count().label("rows")).group_by(inbox.c.state)
     return {each.state: each.rows for each in tx.execute(rows)}
+
+
+def _name(delivery_id: str) -> str:
+    """The id as every database can hold it: one of a hostile sender must not fail those that share its commit."""
+    if delivery_id.isprintable() and 0 < len(delivery_id) <= 100:
+        return delivery_id
+    return hashlib.sha256(delivery_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _insert(tx: Connection, values: Mapping[str, Any]) -> bool:

@@ -41,6 +41,23 @@ def test_the_same_id_with_another_body_is_kept_for_a_person(database: Any) -> No
         assert [each.delivery_id for each in inbox.claim(tx, NOW, 10, 30)] == ["e1"]
 
 
+def test_an_id_made_of_the_content_names_the_same_call_whatever_the_body(database: Any) -> None:
+    """HubSpot counts its attempts in the body; a second attempt is no case for a person."""
+    with database.write() as tx:
+        assert inbox.put(tx, "hubspot", "content:e1", b'{"attempt": 0}', NOW) == "new"
+        assert inbox.put(tx, "hubspot", "content:e1", b'{"attempt": 1}', after(60)) == "duplicate"
+
+        assert inbox.counts(tx) == {"pending": 1}
+
+
+@pytest.mark.parametrize("delivery_id", ["nul \x00", "half \ud800", "line\nbreak", ""])
+def test_an_id_that_no_database_can_hold_is_stored_as_well(database: Any, delivery_id: str) -> None:
+    """One hostile sender must not fail the calls of others that are committed with its own."""
+    with database.write() as tx:
+        assert inbox.put(tx, "usage", delivery_id, b"{}", NOW) == "new"
+        assert inbox.put(tx, "usage", delivery_id, b"{}", NOW) == "duplicate"
+
+
 @pytest.mark.parametrize("body", [b"", b"\x00\xff\xfe", b"nul \x00 in text", "é🚀".encode(), b"base64:AAAA", b"\xed\xa0\x80"])
 def test_any_bytes_come_back_as_they_were(database: Any, body: bytes) -> None:
     """Signatures and parsers work on the raw bytes."""

@@ -67,6 +67,14 @@ def test_a_delivery_sent_again_keeps_its_name(connect: Any) -> None:
     assert first != inbox.delivery_id({}, body(event("company.deletion", eventId=4)))
 
 
+def test_two_events_under_one_id_are_two_deliveries(connect: Any) -> None:
+    """HubSpot does not promise that an event's id is its own; the second must not be taken for a repetition."""
+    inbox = connect().inbox
+
+    assert inbox.delivery_id({}, body(event("company.deletion"))) != inbox.delivery_id(
+        {}, body(event("company.deletion", occurredAt=AT + 1)))
+
+
 def test_changes_of_one_company_become_one_record_that_speaks_of_them_only(connect: Any) -> None:
     """The other fields must stay as the last pull left them."""
     (record,) = connect().inbox.parse(body(
