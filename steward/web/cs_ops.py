@@ -12,14 +12,13 @@ from steward import views
 from steward.model.errors import ConfigError
 from steward.topics import TOPICS, Topic
 from steward.web.auth import Caller
-from steward.web.problems import NotFoundError
+from steward.web.problems import NotFoundError, documented
 from steward.wiring import Hub
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {}}}
-    for status, text in ((401, "No token, or not one of ours."), (404, "There is no such customer."),
-                         (422, "The request does not fit."))
-}
+_PROBLEMS = documented(
+    s401="No token, or not one of ours.", s404="There is no such customer.", s422="The request does not fit.",
+    s503="Something that we need is down; try again.",
+)
 router = APIRouter(prefix="/api/v1/cs-ops", tags=["cs-ops"], responses=_PROBLEMS)
 
 CustomerId = Annotated[str, Path(

@@ -8,15 +8,20 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from steward.web.problems import NotFoundError
+from steward.web.problems import NotFoundError, documented
 from steward.wiring import Hub, near
 
 MOST_BODY_BYTES = 1 << 20
 
+_PROBLEMS = documented(
+    s401="The signature is not the vendor's.", s404="No connection of that name takes calls.",
+    s413="The body is too large.", s415="The body is packed.", s422="The request does not fit.",
+    s503="It could not be stored; send it again.",
+)
 router = APIRouter(prefix="/hooks", tags=["webhooks"])
 
 
-@router.post("/{connection}", status_code=200, responses={401: {}, 404: {}, 413: {}, 415: {}, 503: {}})
+@router.post("/{connection}", status_code=200, responses=_PROBLEMS)
 async def receive(connection: str, request: Request) -> Response:
     """Take one call of the vendor behind `connection`.
 

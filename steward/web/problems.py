@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from steward.model.errors import AccessDenied, ConfigError, SignatureRejected, StewardError, TryAgain
@@ -24,6 +26,30 @@ _STATUS: tuple[tuple[type[StewardError], int, str], ...] = (
     (ConfigError, 500, "configuration"),
 )
 _TITLES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported"}
+
+
+class Fault(BaseModel):
+    """One field that does not fit."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Problem JSON (RFC 9457); `detail` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: list[Fault] = []
+
+
+def documented(**texts: str) -> dict[int | str, dict[str, Any]]:
+    """The problems of a route for its document: `documented(s404="There is no such customer.")`."""
+    return {int(name[1:]): {"model": Problem, "description": text} for name, text in texts.items()}
 
 
 def problem(status: int, code: str, detail: str, **more: object) -> JSONResponse:
