@@ -169,7 +169,8 @@ def _active(look: Look, enrollment: Enrollment) -> Advance:
     if until is TRUE:
         if look.playbook.keep_for.after(look.now, look.zone) <= look.now:
             return _close(look, enrollment, "cleared", "until is true")
-        waiting = replace(enrollment, body={**enrollment.body, "active_since": enrollment.since.isoformat()})
+        running = _held(look, enrollment, False).enrollment or enrollment
+        waiting = replace(running, body={**running.body, "active_since": running.since.isoformat()})
         return _move(look, waiting, State.RECOVERING, f"until is true; it must stay so for {look.playbook.keep_for}")
     held = _held(look, enrollment, _active_unknown(look, enrollment))
     running = held.enrollment or enrollment
@@ -184,8 +185,9 @@ def _recovering(look: Look, enrollment: Enrollment) -> Advance:
         return ended
     until = look.verdicts.of("until")
     if until is FALSE:
-        since = datetime.fromisoformat(enrollment.body["active_since"])
-        back = replace(enrollment, body=_without(enrollment.body, "active_since"))
+        running = _held(look, enrollment, False).enrollment or enrollment
+        since = datetime.fromisoformat(running.body["active_since"])
+        back = replace(running, body=_without(running.body, "active_since"))
         moved = _move(look, back, State.ACTIVE, "until is no longer true", since=since)
         onward = _active(look, moved.enrollment or back)
         return replace(onward, decision=onward.decision or moved.decision, changed=True)
@@ -214,7 +216,7 @@ def _ended(look: Look, enrollment: Enrollment) -> Advance | None:
 # ---- escalation ----
 
 def _rungs_due(look: Look, enrollment: Enrollment) -> tuple[Planned, ...]:
-    """The rungs whose time has come, each once. One with a condition in `unless` counts held time as none."""
+    """The rungs whose time has come, each once; time that was held counts as none."""
     done = enrollment.body.get("rungs", [])
     return tuple(
         Planned("escalate", at, _key(enrollment, f"escalate.{at}"))
@@ -228,12 +230,12 @@ def _rung_is_due(look: Look, enrollment: Enrollment, at: int, rung: Rung) -> boo
         return False
     if rung.only_if is not None and look.verdicts.of(f"escalate[{at}].only_if") is not TRUE:
         return False
-    start = enrollment.entered_at or enrollment.since
-    if rung.unless is not None and not isinstance(rung.unless, str):
-        if look.verdicts.of(f"escalate[{at}].unless") is not FALSE:
-            return False
-        start = enrollment.since
-    return rung.after.after(start, look.zone) <= look.now
+    asks = rung.unless is not None and not isinstance(rung.unless, str)
+    if asks and look.verdicts.of(f"escalate[{at}].unless") is not FALSE:
+        return False
+    # While active, `since` is the entry moved on by what was held; the clock of what is held now stands.
+    clock = enrollment.looked_at if enrollment.body.get("held") else look.now
+    return rung.after.after(enrollment.since, look.zone) <= clock
 
 
 def _active_unknown(look: Look, enrollment: Enrollment) -> bool:
@@ -260,9 +262,10 @@ def _held(look: Look, enrollment: Enrollment, unknown: bool) -> Advance:
         stopped = replace(enrollment, looked_at=look.now, body={**enrollment.body, "held": True})
         return Advance(stopped, changed=True)
     if was_held and not unknown:
-        started = replace(
-            enrollment, since=enrollment.since + (look.now - enrollment.looked_at), looked_at=look.now,
-            body=_without(enrollment.body, "held"))
+        stood, body = look.now - enrollment.looked_at, _without(enrollment.body, "held")
+        if "active_since" in body:
+            body["active_since"] = (datetime.fromisoformat(body["active_since"]) + stood).isoformat()
+        started = replace(enrollment, since=enrollment.since + stood, looked_at=look.now, body=body)
         return Advance(started, changed=True)
     return Advance(enrollment)
 

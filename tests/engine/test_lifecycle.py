@@ -243,9 +243,50 @@ def test_the_ladder_climbs_by_business_days_until_somebody_answers(track: Track)
     """Entered on Wednesday: two business days are Friday."""
     track.look(0, when=True)
     track.look(2, when=True)
-    assert keys(track.look(3.9, until=None)) == []
-    assert keys(track.look(4, until=None)) == ["it/acct_1/1/escalate.0/1"]
-    assert keys(track.look(5, until=None)) == []
+    assert keys(track.look(3.9)) == []
+    assert keys(track.look(4)) == ["it/acct_1/1/escalate.0/1"]
+    assert keys(track.look(5)) == []
+
+
+def test_unknown_holds_the_ladder_too(track: Track) -> None:
+    """While nobody can say whether it is over, nobody's manager is called; afterwards the climb goes on from there."""
+    track.look(0, when=True)
+    track.look(2, when=True)
+    track.look(3, until=None)
+    assert keys(track.look(9, until=None)) == []
+    assert keys(track.look(9.5)) == []
+    assert keys(track.look(11)) == ["it/acct_1/1/escalate.0/1"]
+
+
+def test_after_a_pause_the_ladder_is_not_climbed_at_once(track: Track) -> None:
+    """A playbook switched on again after a week must not call everybody up to the top in the same minute."""
+    track.look(0, when=True)
+    track.look(2, when=True)
+    live = track.playbook
+    track.playbook = replace(live, mode=Mode.PAUSED)
+    track.look(3)
+    track.playbook = live
+
+    assert keys(track.look(10)) == []
+
+
+@pytest.mark.parametrize("looks", [
+    [(3, None), (23, True), (24, False)],       # unknown before the recovery
+    [(3, True), (4, None), (24, False)],        # unknown within it
+])
+def test_held_time_stays_held_through_a_recovery_that_failed(
+    track: Track, looks: list[tuple[int, bool | None]],
+) -> None:
+    """Twenty days without data are not twenty days without an answer."""
+    track.look(0, when=True)
+    track.look(2, when=True)
+    for day, until in looks:
+        track.look(day, until=until)
+    track.look(40)
+    assert track.state == "active"
+    track.look(52)
+
+    assert track.state == "expired"
 
 
 def test_an_acknowledged_enrollment_is_not_escalated(track: Track) -> None:
