@@ -122,15 +122,14 @@ def _hot(
         query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
     found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]
     rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
-    names = dict.fromkeys([*schema, *(name for row in rows for name in row if not only)])
-    columns = {name: _column(name, [row.get(name) for row in rows], schema.get(name)) for name in names}
+    known = {name: dtype for name, dtype in schema.items() if dtype != pl.Null}
+    others = dict.fromkeys(name for row in (schema, *(() if only else rows)) for name in row if name not in known)
+    frame = pl.DataFrame(rows, schema=known, orient="row", strict=False) if known else pl.DataFrame()
     newest = from_text(max((row.known_at for row in found), default=None))
-    return pl.DataFrame(columns), newest
+    return frame.with_columns(_column(name, [row.get(name) for row in rows]) for name in others), newest
 
 
-def _column(name: str, values: list[Any], dtype: pl.DataType | None) -> pl.Series:
-    if dtype is not None and dtype != pl.Null:
-        return pl.Series(name, values, dtype=dtype, strict=False)
+def _column(name: str, values: list[Any]) -> pl.Series:
     if any(isinstance(value, str) for value in values) and name != "account_id":
         return pl.Series(name, values, dtype=pl.Categorical, strict=False)
     if any(isinstance(value, datetime) for value in values):

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -138,7 +139,7 @@ class Lake:
 
     def schema(self, segment: Segment) -> Mapping[str, pl.DataType]:
         """The columns of its rows and their types; raises as `read`."""
-        return pl.read_parquet_schema(self._whole(segment))
+        return _schema_of(self._whole(segment))
 
     def _whole(self, segment: Segment) -> Path:
         path = self.root / segment.path
@@ -182,6 +183,12 @@ class Lake:
 
     def _files(self) -> Iterator[Path]:
         return (path for path in sorted(self.root.rglob("*")) if path.is_file())
+
+
+@lru_cache(maxsize=256)
+def _schema_of(path: Path) -> Mapping[str, pl.DataType]:
+    """Nothing changes a file, so once is enough."""
+    return pl.read_parquet_schema(path)
 
 
 def of(tx: Connection) -> Lake:
