@@ -124,9 +124,11 @@ def _hot(
     rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
     known = {name: dtype for name, dtype in schema.items() if dtype != pl.Null}
     others = dict.fromkeys(name for row in (schema, *(() if only else rows)) for name in row if name not in known)
-    frame = pl.DataFrame(rows, schema=known, orient="row", strict=False) if known else pl.DataFrame()
+    more = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in others])
     newest = from_text(max((row.known_at for row in found), default=None))
-    return frame.with_columns(_column(name, [row.get(name) for row in rows]) for name in others), newest
+    if not known:                              # no snapshot yet says what the columns are
+        return more, newest
+    return pl.DataFrame(rows, schema=known, orient="row", strict=False).hstack(more), newest
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
