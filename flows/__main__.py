@@ -43,7 +43,18 @@ def main() -> int:
         say("phase", name="prefect", seconds=round(time.monotonic() - began, 2), api=api)
         if chosen.when_told and not sys.stdin.readline():
             return 0                           # who should have told us is gone
-        asyncio.run(_run(chosen.mode, api))
+        return _run_to_the_end(chosen.mode, api)
+
+
+def _run_to_the_end(mode: str, api: str) -> int:
+    import httpx
+
+    try:
+        asyncio.run(_run(mode, api))
+    except httpx.TransportError as error:
+        sys.stderr.write(f"the Prefect server went away ({type(error).__name__}). What was stored stays stored; the "
+                         "next run goes on from there. Run it again.\n")
+        return 1
     return 0
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from steward.model.errors import ConfigError
 from steward.processes import free_port, start_child, stop_child
 
+START_AGAIN_AFTER_S = 0.5
 START_WITHIN_S = 300.0      # a busy machine; the server is asked until it answers, this only ends a hopeless wait
 
 
@@ -56,19 +59,47 @@ def prefect_server(
     port = port or free_port()
     variables = environment(home, port)
     os.environ.update(variables)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("ab") as out:
-        server = start_child(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            os.environ, out,
-        )
-    try:
-        meanwhile()
-        _wait_until_healthy(server, variables["PREFECT_API_URL"], log)
-        yield variables["PREFECT_API_URL"]
-    finally:
-        stop_child(server)
-        for name in variables:
-            os.environ.pop(name, None)
+        server = _Server(command, out)
+        try:
+            meanwhile()
+            _wait_until_healthy(server.process, variables["PREFECT_API_URL"], log)
+            server.keep_up()
+            yield variables["PREFECT_API_URL"]
+        finally:
+            server.stop()
+            for name in variables:
+                os.environ.pop(name, None)
+
+
+class _Server:
+    """The server's process. Once kept up, it is started again on its port when it dies: whoever calls it tries for a
+    minute, so a run goes on, which without it would neither go on nor end."""
+
+    def __init__(self, command: Sequence[str], log: IO[bytes]) -> None:
+        self._command, self._log, self._environment = command, log, dict(os.environ)
+        self._stopping, self._lock = threading.Event(), threading.Lock()
+        self.process = start_child(command, self._environment, log)
+
+    def keep_up(self) -> None:
+        """Start it again whenever it dies. The thread lives as long as we do, so its child may too."""
+        threading.Thread(target=self._keep_up, name="prefect-server", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with self._lock:
+            stop_child(self.process)
+
+    def _keep_up(self) -> None:
+        while True:
+            self.process.wait()
+            if self._stopping.wait(START_AGAIN_AFTER_S):
+                return
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                self.process = start_child(self._command, self._environment, self._log)
 
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], api: str, log: Path) -> None:
