@@ -39,7 +39,7 @@ class ConnectionBlock(_Block):
     """One connector with this company's settings, and how often to pull it."""
 
     connector: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)  # holds secrets, not yet typed as such
     every: str = "15m"
 
 

@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from steward import __version__
 from steward.web import cs_ops, hooks, problems
+from steward.web.limits import BodyLimit
 from steward.web.worker import Worker
 from steward.wiring import Hub
 
@@ -48,6 +49,8 @@ def create_app(hub: Hub) -> FastAPI:
         """200 while the database answers."""
         hub.ping()
         return {"status": "ready"}
+
+    app.add_middleware(BodyLimit)
 
     @app.middleware("http")
     async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

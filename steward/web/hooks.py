@@ -11,8 +11,6 @@ from starlette.exceptions import HTTPException
 from steward.web.problems import NotFoundError, documented
 from steward.wiring import Hub, near
 
-MOST_BODY_BYTES = 1 << 20
-
 _PROBLEMS = documented(
     s401="The signature is not the vendor's.", s404="No connection of that name takes calls.",
     s413="The body is too large.", s415="The body is packed.", s422="The request does not fit.",
@@ -34,20 +32,10 @@ async def receive(connection: str, request: Request) -> Response:
         raise NotFoundError(f'no connection "{connection}" takes webhooks{near(connection, dict.fromkeys(inbound))}')
     if request.headers.get("content-encoding", "identity") != "identity":
         raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
-    body = await _body(request)
+    body = await request.body()
     headers = _headers(request, hub)
     await run_in_threadpool(request.app.state.worker.receive, connection, headers, body)
     return Response(status_code=200)
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MOST_BODY_BYTES:
-            raise HTTPException(413, f"The body may have {MOST_BODY_BYTES} bytes at most.")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _headers(request: Request, hub: Hub) -> Mapping[str, str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
-
-import structlog
 
 from steward.model.errors import StewardError
 from steward.wiring import Hub
 
 LOOK_EVERY_S = 1.0
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -61,7 +60,7 @@ class Worker:
                 self._hub.deliver()
             return self._hub.work_off()
         except StewardError as error:
-            _log.warning("inbox_batch_failed", trouble=str(error))
+            _log.warning("inbox_batch_failed trouble=%s", error)
         except Exception:  # noqa: BLE001  the thread must live; the exception is logged whole
             # Our bug: the claim was counted before, so a call that does this again and again is parked.
             _log.exception("inbox_batch_failed")

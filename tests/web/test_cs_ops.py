@@ -113,3 +113,18 @@ def test_every_answer_forbids_being_framed_sniffed_or_kept(served: Any) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
         assert headers["x-frame-options"] == "DENY"
+
+
+def test_a_body_too_large_is_refused_even_without_a_token(served: Any) -> None:
+    """Whoever finds the address must not be able to fill our memory; the body is read before the token is looked at."""
+    sent = 0
+
+    def endless() -> Any:
+        nonlocal sent
+        for _ in range(64):
+            sent += 1 << 16
+            yield b" " * (1 << 16)
+
+    answer = served.client.post("/api/v1/cs-ops/retention/anybody", content=endless())
+
+    assert answer.status_code == 413

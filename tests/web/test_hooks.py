@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from steward import views
+from steward.web.worker import Worker
+from steward.wiring import Hub
 
 
 def _until(happened: Any, seconds: float = 60) -> bool:
@@ -75,3 +77,26 @@ def test_a_usage_event_becomes_a_record_once(served: Any) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert _until(lambda: sum(views.summary(served.hub.db).records.get("usage", {}).values()) == 1)
+
+
+class _Buggy(Hub):
+    """A hub with a bug of ours in it."""
+
+    def work_off(self) -> bool:
+        return bool({}["absent"])
+
+
+def test_a_bug_is_logged_with_its_place_and_without_any_secret(
+    served: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Logs are shipped to places where nobody should find the CRM's token; the values of locals hold it."""
+    worker = Worker(_Buggy(served.hub.settings, served.hub.db))
+    worker.start()
+    assert _until(lambda: "inbox_batch_failed" in caplog.text)
+    worker.stop()
+
+    out, err = capfd.readouterr()
+    told = caplog.text + out + err + repr(served.hub.settings)
+    given = [served.sandboxes["slack"].settings()["token"], served.sandboxes["hubspot"].settings()["access_token"]]
+    assert "test_hooks.py" in told
+    assert not [secret for secret in given if secret in told]
