@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from statistics import median
 
@@ -38,11 +39,13 @@ def calendar_of(ages: Iterable[int], history_days: int) -> Calendar:
     """The calendar of a feed with days of these `ages`."""
     within = tuple(sorted({age for age in ages if 0 <= age < history_days}))
     gaps = [later - earlier for earlier, later in pairwise(within)]
-    upto = tuple(accumulate((age in set(within) for age in range(history_days)), initial=0))
+    there = set(within)
+    upto = tuple(accumulate((age in there for age in range(history_days)), initial=0))
     return Calendar(within, float(median(gaps)) if gaps else 1.0, history_days, upto)
 
 
-def first_days(calendar: Calendar, windows: Sequence[int]) -> pl.DataFrame:
+@lru_cache(maxsize=8)
+def first_days(calendar: Calendar, windows: tuple[int, ...]) -> pl.DataFrame:
     """For each age `first` that an account's first day may have: the number of its days in each window (`days7`) and
     in the one before (`before7`), whether the two may be compared (`comparable7`), and what the slope needs.
 

@@ -67,13 +67,14 @@ def derive(known: Known, facts: Mapping[str, FactSpec], card: Scorecard, basis: 
     """The snapshot: `account_id`, every fact of the catalog `facts`, and `as_of.<group>`; sorted by account."""
     records = {noun: _whole(known.records.get(noun), noun) for noun in NOUNS}
     accounts = _with_columns_of(known.accounts, Noun.ACCOUNT)
-    marks = _marks(known, records)
-    snapshot = identity.facts(accounts, records[Noun.ACCOUNT], records[Noun.PERSON], basis)
+    marks = _marks(known, records).lazy()
+    themes = identity.facts(accounts, records[Noun.ACCOUNT], records[Noun.PERSON], basis).lazy()
     for noun, (theme, without_records) in _THEMES.items():
-        found = theme(_best_source(records[noun], known.first.get(noun, ())), basis)
-        snapshot = snapshot.join(_for_all(found, without_records, marks, noun), on="account_id", how="left")
-    used = usage.facts(known.usage, metrics_of(facts), known.usage_days, basis.now)
-    snapshot = snapshot.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
+        found = theme(_best_source(records[noun], known.first.get(noun, ())), basis).lazy()
+        themes = themes.join(_for_all(found, without_records, marks, noun), on="account_id", how="left")
+    used = usage.facts(known.usage, metrics_of(facts), known.usage_days, basis.now).lazy()
+    themes = themes.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
+    snapshot = themes.collect()
     of_health = {name: fact for name, fact in facts.items() if fact.group == "health"}
     snapshot = _in_range(_with_utilization(snapshot), {name: facts[name] for name in facts if name not in of_health})
     scored = health.score(snapshot, card, facts, known.previous)
@@ -106,7 +107,7 @@ def _marks(known: Known, records: Mapping[Noun, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(seen).unique().join(read, on="connection").select("account_id", "noun", "watermark")
 
 
-def _as_of(marks: pl.DataFrame) -> pl.DataFrame:
+def _as_of(marks: pl.LazyFrame) -> pl.LazyFrame:
     """One row for each account: of each group of records, the oldest watermark behind it."""
     groups = {noun.value: group for noun, group in _GROUP_OF.items()}
     group = pl.col("noun").replace_strict(groups, default=None)
@@ -125,8 +126,8 @@ def _best_source(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
 
 
 def _for_all(
-    found: pl.DataFrame, without_records: Mapping[str, int | float | bool], marks: pl.DataFrame, noun: Noun,
-) -> pl.DataFrame:
+    found: pl.LazyFrame, without_records: Mapping[str, int | float | bool], marks: pl.LazyFrame, noun: Noun,
+) -> pl.LazyFrame:
     """The facts of all accounts whose `noun` is read to the end, also of those that have no record of it."""
     read = marks.filter(pl.col("noun") == noun.value).select("account_id").unique()
     there = found.with_columns(pl.lit(value=True).alias("_has_records"))
