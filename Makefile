@@ -33,7 +33,7 @@ torture: $(STAMP)
 	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
 
 bench: $(STAMP)
-	@for each in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$each .py) --json || exit 1; done
+	@for each in $$(grep -l __main__ benchmarks/*.py); do $(BIN)/python -m benchmarks.$$(basename $$each .py) --json || exit 1; done
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip install --quiet uv
