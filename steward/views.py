@@ -326,9 +326,11 @@ def find_account(tx: Transaction, wanted: str) -> str:
     if current := identity.current(tx, wanted):
         return current
     word = wanted.strip().casefold()
-    for account_id, ids in identity.external_ids(tx).items():
-        if wanted in ids.values():
-            return account_id
+    if theirs := identity.known_as(tx, wanted):
+        if len(theirs) > 1:
+            raise ConfigError(f'"{wanted}" is the id of {len(theirs)} accounts in different systems: '
+                              f'{", ".join(theirs[:5])}. Say which of these')
+        return theirs[0]
     snapshot = store_facts.latest(tx)
     frame = snapshot.frame.select(_present(snapshot.frame, ("account_id", "account.domain"))) if snapshot else None
     rows = frame.to_dicts() if frame is not None else []

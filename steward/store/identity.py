@@ -114,6 +114,11 @@ def account_of(tx: Connection, connection: str, external_id: str) -> str | None:
     ))
 
 
+def known_as(tx: Connection, external_id: str) -> list[str]:
+    """The accounts that any connection knows by `external_id`, sorted: two systems may number alike."""
+    return sorted(set(tx.scalars(select(identity.c.account_id).where(identity.c.external_id == external_id))))
+
+
 def ids_of(tx: Connection, account_id: str) -> list[ExternalId]:
     """Every (connection, external id) that is this account, sorted."""
     rows = tx.execute(select(identity.c.connection, identity.c.external_id).where(identity.c.account_id == account_id))

@@ -18,6 +18,7 @@ from steward.engine.load import load_playbook
 from steward.facts.catalog import catalog as real_catalog
 from steward.model.actions import DeliveryClass, Message, OpenCta
 from steward.model.enrollments import State
+from steward.model.errors import ConfigError
 from steward.model.records import Noun, Record
 from steward.pipeline.evaluate import EvaluateReport, evaluate
 from steward.settings import Company, Routing, Settings
@@ -369,3 +370,15 @@ def test_the_views_answer_from_what_was_decided(company: Callable[[int], Us]) ->
     assert [(move.name, move.clause) for move in planned.enters] == [("Acme 1", "health.score < 66 (65)")]
     assert views.summary(us.db).actions == {"salesforce": {"pending": 1}, "slack": {"pending": 1}}
     assert [line.about for line in views.outbox(us.db)] == ["Health drop: Acme 0", "Acme 0: Health drop"]
+
+
+def test_an_id_that_two_systems_gave_to_two_customers_is_not_guessed(company: Callable[[int], Us]) -> None:
+    """A caller with "1001" of HubSpot must never get, or act on, the customer "1001" of another system."""
+    us = company(1)
+    with us.db.write() as tx:
+        records.upsert(tx, "hubspot", "accounts", [Record(Noun.ACCOUNT, "a0", {"name": "Zenith", "domain": "z.test"})], NOW)
+        identity.resolve(tx, NOW, {})
+    us.know([10.0])
+
+    with pytest.raises(ConfigError, match="2 accounts in different systems"):
+        views.explain(us.db, playbook(), CATALOG, SETTINGS, "a0", NOW)
