@@ -13,7 +13,7 @@ from steward.model.actions import Card, DeliveryClass, IdempotencyKey, Message, 
 from steward.model.enrollments import Enrollment, State
 from steward.model.errors import StewardError
 from steward.store import audit, enrollments, identity, inbox, merging, outbox, receipts, review
-from steward.store.database import Database
+from steward.store.database import Database, alone
 from steward.store.outbox import OutboxRow
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def approve(db: Database, playbook_or_enrollment: str, by: str, now: datetime) -
     The number that were let go. Raises StewardError where nothing of that name waits.
     """
     with db.write() as tx:
+        alone(tx, "evaluate")                   # which would write over what it had read before
         waiting = enrollments.list_(tx, state=State.AWAITING_APPROVAL.value, limit=_ALL)
         chosen = [each for each in waiting if playbook_or_enrollment in (each.id, each.playbook_id)]
         if not chosen:
