@@ -7,11 +7,27 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from steward.model.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError("a currency has three capital letters, as USD")
+    return text
+
+
+def _zone(text: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        raise ValueError("no time zone has this name; they read Europe/Berlin") from None
+    return text
 
 
 class _Block(BaseModel):
@@ -22,8 +38,8 @@ class Company(_Block):
     """Who we are."""
 
     name: str = "My company"
-    currency: str = "USD"
-    timezone: str = "UTC"                                  # IANA; owners without one of their own
+    currency: Annotated[str, AfterValidator(_currency)] = "USD"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # IANA; owners without one of their own
     roles: dict[str, str] = Field(default_factory=dict)    # "vp_cs" -> e-mail; `role:vp_cs` in a playbook
     rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)  # 1 EUR = 1.08 of `currency`
 
@@ -93,8 +109,14 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f'there is no "{path}". Write one with: steward init {path.parent}')
     try:
         raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {}
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f'"{path}" is not YAML: {error}') from None
+    except UnicodeDecodeError:
+        raise ConfigError(f'"{path}" is not UTF-8 text. Save it as UTF-8.') from None
+    except YAMLError as error:
+        raise ConfigError(_not_yaml(path, error)) from None
+    except OSError as error:
+        raise ConfigError(f'"{path}" cannot be read: {error.strerror}. Give the path of a steward.yaml.') from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f'"{path}" holds no settings. Begin with: company:')
     try:
         settings = Settings.model_validate({**_expand(raw, path), "path": path.resolve()})
     except ValidationError as error:
@@ -120,6 +142,13 @@ def _expand(node: Any, path: Path) -> Any:
     return _VARIABLE.sub(lambda found: os.environ[found.group(1)], node)
 
 
+def _not_yaml(path: Path, error: Exception) -> str:
+    """Where it stops being YAML. Nothing is quoted but the name of a key: a value may be a secret."""
+    mark, problem = getattr(error, "problem_mark", None), str(getattr(error, "problem", "") or "it cannot be read")
+    place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+    return f"{path}{place}: not YAML: {problem.partition(' with value ')[0]}. Correct it there, or in the line above."
+
+
 def _in_words(path: Path, error: ValidationError) -> str:
     import difflib
 
@@ -127,9 +156,19 @@ def _in_words(path: Path, error: ValidationError) -> str:
     for fault in error.errors(include_input=False, include_url=False):
         place = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(fault["loc"][-1]), list(Settings.model_fields), 1)
-            hint = f' Did you mean "{near[0]}"?' if near else " Remove it, or correct its name."
+            known = _keys_beside(fault["loc"])
+            near = difflib.get_close_matches(str(fault["loc"][-1]), known, 1)
+            hint = f' Did you mean "{near[0]}"?' if near else f" Known there: {', '.join(known)}."
             lines.append(f'{path}: unknown key "{place}".{hint}')
         else:
-            lines.append(f'{path}: "{place}": {fault["msg"]}')
+            lines.append(f'{path}: "{place}": {fault["msg"].removeprefix("Value error, ")}')
     return "\n".join(lines)
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand where the unknown one of `place` stands."""
+    blocks: dict[str, type[_Block]] = {
+        "company": Company, "store": StoreBlock, "routing": Routing, "web": Web, "connections": ConnectionBlock,
+    }
+    block = blocks.get(str(place[0]), Settings) if len(place) > 1 else Settings
+    return [name for name in block.model_fields if name != "path"]

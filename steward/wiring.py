@@ -107,7 +107,8 @@ class Hub:
         """Pull what changed from the connection `name`."""
         from steward.pipeline.sync import sync
 
-        return sync(self.db, name, self.connectors[name], self.connection(name), self.clock, self.sleep,
+        connection = self.connection(name)
+        return sync(self.db, name, self.connectors[name], connection, self.clock, self.sleep,
                     on_page=on_page, truth=self.settings.truth, order=tuple(self.connectors))
 
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:

@@ -75,16 +75,17 @@ for _group, (_help, _children) in _GROUPS.items():
 
 def main() -> None:
     """The program `steward`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")   # type: ignore[union-attr]  # a name must not stop a list
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
     try:
-        answer = app(_with_list(list(arguments)))
+        answer = app(_in_full(list(arguments)))
     except StewardError as error:
-        sys.stderr.write(f"{error}\n")
-        return FIX
+        return _refused(str(error), arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -93,20 +94,33 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get("STEWARD_DEBUG"):
             raise
-        sys.stderr.write(
+        return _refused(
             f"This is a bug in Steward: {type(error).__name__}. Nothing was lost: what was stored stays stored. "
-            "Run it again with STEWARD_DEBUG=1 for the whole story, and please report that.\n"
-        )
-        return OUR_BUG
+            "Run it again with STEWARD_DEBUG=1 for the whole story, and please report that.", arguments, OUR_BUG)
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
 
 
-def _with_list(arguments: list[str]) -> list[str]:
+def _refused(text: str, arguments: Sequence[str], code: int = FIX) -> int:
+    """Say on stderr what was wrong, and to a machine in its one JSON object too."""
+    from steward.cli import show
+
+    show.note(text)
+    if "--json" in arguments:
+        show.as_json({"error": text, "exit_code": code})
+    return code
+
+
+_USUAL = {"identity": "review"}
+
+
+def _in_full(arguments: list[str]) -> list[str]:
     """`steward accounts` lists the accounts: a group without a command means its list."""
-    if arguments and "list" in _GROUPS.get(arguments[0], ("", {}))[1]:
+    children = _GROUPS.get(arguments[0], ("", {}))[1] if arguments else {}
+    usual = _USUAL.get(arguments[0], "list") if arguments else ""
+    if usual in children:
         rest = arguments[1:2]
         if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
-            return [arguments[0], "list", *arguments[1:]]
+            return [arguments[0], usual, *arguments[1:]]
     return arguments
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -23,21 +24,32 @@ def list_(*, options: Options = DEFAULT) -> int:
             for name, each in found.items()
         })
         return 0
-    show.table(("connector", "title", "reads", "does (delivery class)", "webhooks"), [
-        (name, each.title, ", ".join(each.streams),
-         ", ".join(f"{kind} ({how})" for kind, how in each.actions.items()), "yes" if each.inbox else "")
-        for name, each in found.items()
-    ])
+    for name, each in found.items():
+        show.line(f"{name:11} {each.title}")
+        for verb, said in (
+            ("reads", ", ".join(each.streams)),
+            ("does", ", ".join(f"{kind} (class {how})" for kind, how in each.actions.items())),
+            ("takes", "webhooks" if each.inbox else ""),
+        ):
+            if said:
+                show.line(textwrap.fill(said, show.width() or 10_000, initial_indent=f"{'':11} {verb:6}",
+                                        subsequent_indent=" " * 18, break_on_hyphens=False))
+    show.line("Class A: the target enforces the key. B: we look before repeating. C: what is uncertain waits for you.\n"
+              "Next: connectors/NAME/README.md says what to grant; put it into steward.yaml, then: "
+              + options.command("connector check"))
     return 0
 
 
 def check(*names: str, options: Options = DEFAULT) -> int:
     """Ask the connections NAMES (all, where none is named) what is missing. Harmless calls only."""
-    from steward.model.errors import StewardError
-    from steward.wiring import open_hub
+    from steward.model.errors import ConfigError, StewardError
+    from steward.wiring import near, open_hub
 
     findings: dict[str, list[dict[str, object]]] = {}
     with open_hub(options.config) as hub:
+        for name in names:
+            if name not in hub.connectors:
+                raise ConfigError(f'"{options.config}" has no connection "{name}"{near(name, hub.connectors)}')
         for name in names or hub.connectors:
             try:
                 found = hub.connection(name).check()
@@ -53,8 +65,11 @@ def check(*names: str, options: Options = DEFAULT) -> int:
                           + ("" if each["ok"] else f"\n     {each['remedy']}"))
     bad = sum(not each["ok"] for lines in findings.values() for each in lines)
     if not options.json:
-        show.line(f"{len(findings)} connections checked, {bad} findings." + (" All is well." if not bad else ""))
-    return 2 if bad else 0
+        again = " ".join(name for name, lines in findings.items() if not all(each["ok"] for each in lines))
+        following = options.command(f"connector check {again}" if bad else "sync")
+        show.line(f"{len(findings)} connections checked, {bad} findings. "
+                  f"{'Then again' if bad else 'Next'}: {following}")
+    return 1 if bad else 0
 
 
 def new(

@@ -20,5 +20,7 @@ def deliver(*, options: Options = DEFAULT) -> int:
     else:
         counts = {name: count for name, count in asdict(report).items() if isinstance(count, int) and count}
         said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        show.line(f"{said or 'nothing is due'}. Next: steward outbox list")
+        stuck = next((state for state in ("failed", "unknown") if counts.get(state)), "")
+        following = options.command(f"outbox list --state {stuck}" if stuck else "outbox list")
+        show.line(f"{said or 'nothing is due'}. Next: {following}")
     return int(bool(report.failed or report.unknown or report.put_off))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from steward.contracts import Finding
     from steward.wiring import Hub
 
+_NONE = "0 connections yet: fill in `connections` in steward.yaml"
+
 
 def doctor(*, options: Options = DEFAULT) -> int:
     """Look at the settings, the database, the playbooks, the connections and what waits."""
@@ -25,7 +27,9 @@ def doctor(*, options: Options = DEFAULT) -> int:
         for each in found:
             show.line(f"{'ok  ' if each.ok else 'FAIL'} {each.what}" + ("" if each.ok else f"\n     {each.remedy}"))
         bad = sum(not each.ok for each in found)
-        show.line("All checks passed." if not bad else f"{bad} of {len(found)} checks failed.")
+        first = any(each.what == _NONE for each in found)
+        show.line(f"{len(found)} checks passed. Next: {options.command('connector list' if first else 'sync')}" if not bad
+                  else f"{bad} of {len(found)} checks failed. Then again: {options.command('doctor')}")
     return 0 if all(each.ok for each in found) else 1
 
 
@@ -37,10 +41,14 @@ def _look(hub: Hub) -> Iterator[Finding]:
     yield Finding(f'settings "{hub.settings.path}"', True)
     yield Finding(f"database {hub.db.dialect}", True)
     try:
-        yield Finding(f"{len(hub.playbooks)} playbooks, {len(hub.catalog)} facts in the catalog", True)
+        yield Finding(f'{len(hub.playbooks)} playbooks in "{hub.settings.playbooks}"', bool(hub.playbooks),
+                      "Put one there, or correct `playbooks` in steward.yaml.")
         yield from _able(hub)
     except StewardError as error:
         yield Finding(f'playbooks in "{hub.settings.playbooks}"', False, f"{error}\n     Run: steward playbook check")
+    yield Finding(f"{len(hub.catalog)} facts in the catalog", True)
+    yield Finding(f"{len(hub.connectors)} connections" if hub.connectors else _NONE, True)
+    yield from _named(hub)
     for name in hub.connectors:
         try:
             for each in hub.connection(name).check():
@@ -52,6 +60,20 @@ def _look(hub: Hub) -> Iterator[Finding]:
                           ("unknown", "steward outbox list --state unknown")):
         count = sum(each.get(state, 0) for each in waiting.actions.values())
         yield Finding(f"outbox: {count} {state}", not count, f"Look at them with: {remedy}")
+
+
+def _named(hub: Hub) -> Iterator[Finding]:
+    """What the settings call by name and is not there."""
+    from steward.contracts import Finding
+    from steward.wiring import near
+
+    settings = hub.settings
+    said = [("routing.message", settings.routing.message), *(("routing.cta", name) for name in settings.routing.cta)]
+    said += [(f"truth.{field}", name) for field, names in settings.truth.items() for name in names]
+    for place, name in said:
+        if name and name not in hub.connectors:
+            yield Finding(f"{place} of steward.yaml", False, f'there is no connection "{name}"'
+                          + near(name, hub.connectors))
 
 
 def _able(hub: Hub) -> Iterator[Finding]:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from steward.cli import show
-from steward.cli.options import DEFAULT, Options
+from steward.cli.options import DEFAULT, AtMost, Options
+
+if TYPE_CHECKING:
+    from steward.views import EnrollmentLine
+    from steward.wiring import Hub
+
+_States = Literal["open", "pending", "blocked", "awaiting_approval", "active", "recovering", "closed"]
+_ME = os.environ.get("USER") or "cli"
 
 
 def list_(
     *, playbook: Annotated[str, Parameter(help="Only of this playbook.")] = "",
-    state: Annotated[str, Parameter(help="Only those in this state.")] = "",
-    limit: Annotated[int, Parameter(help="At most so many.")] = 50, options: Options = DEFAULT,
+    state: Annotated[_States | None, Parameter(help="Only those in this state; open is every one but closed.")] = None,
+    limit: AtMost = 50, options: Options = DEFAULT,
 ) -> int:
     """The enrollments, the latest first."""
     from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        rows = views.enrollments(hub.db, playbook_id=playbook or None, state=state or None, limit=limit)
+        _must_be_known(hub, playbook)
+        rows = views.enrollments(hub.db, playbook_id=playbook or None, state=state, limit=limit)
     if options.json:
         show.as_json({"enrollments": rows})
         return 0
@@ -29,11 +38,37 @@ def list_(
          each.acknowledged_by or "")
         for each in rows
     ])
+    show.line(_following(rows, options))
     return 0
 
 
+def _following(rows: list[EnrollmentLine], options: Options) -> str:
+    """What can be done about them."""
+    if not rows:
+        return f"no enrollment is like that. Next: {options.command('playbook plan')}"
+    held = next((each for each in rows if each.state == "awaiting_approval"), None)
+    verb = f"approve {held.playbook_id}" if held else f"acknowledge {rows[0].id}"
+    return f"{len(rows)} enrollments. Next: {options.command(f'enrollments {verb}')}"
+
+
+def _must_be_known(hub: Hub, playbook: str) -> None:
+    from steward.model.errors import ConfigError
+    from steward.wiring import near
+
+    known = dict.fromkeys((*(each.id for each in hub.playbooks), *_counted(hub)))
+    if playbook and playbook not in known:
+        raise ConfigError(f'there is no playbook "{playbook}"{near(playbook, known)}')
+
+
+def _counted(hub: Hub) -> tuple[str, ...]:
+    """The playbooks that had enrollments: those whose file is gone, too."""
+    from steward import views
+
+    return tuple(views.summary(hub.db).enrollments)
+
+
 def acknowledge(
-    enrollment: str, *, by: Annotated[str, Parameter(help="Who has it in hand.")] = "cli", options: Options = DEFAULT,
+    enrollment: str, *, by: Annotated[str, Parameter(help="Who has it in hand.")] = _ME, options: Options = DEFAULT,
 ) -> int:
     """Say that somebody has ENROLLMENT in hand: the escalation stops and the message shows it."""
     from steward import operate
@@ -45,7 +80,8 @@ def acknowledge(
         show.as_json({"enrollment": enrollment, "acknowledged_by": done.enrollment.acknowledged_by,
                       "changed": done.changed})
     elif done.changed:
-        show.line(f"{enrollment} is acknowledged by {by}; nobody else is called. Next: steward deliver")
+        show.line(f"{enrollment} is acknowledged by {by}; nobody else is called, and "
+                  f"{done.redrawn} messages will show it. Next: {options.command('deliver')}")
     else:
         show.line(f"{enrollment}: nothing to do; it is {done.enrollment.state.value}, "
                   f"acknowledged by {done.enrollment.acknowledged_by or 'nobody'}.")
@@ -53,7 +89,7 @@ def acknowledge(
 
 
 def approve(
-    name: str, *, by: Annotated[str, Parameter(help="Who approves.")] = "cli", options: Options = DEFAULT,
+    name: str, *, by: Annotated[str, Parameter(help="Who approves.")] = _ME, options: Options = DEFAULT,
 ) -> int:
     """Let enrollments go that were held at the playbook's limit: NAME is one enrollment, or a playbook for all."""
     from steward import operate
@@ -64,5 +100,5 @@ def approve(
     if options.json:
         show.as_json({"name": name, "approved": count, "by": by})
     else:
-        show.line(f"{count} approved. Next: steward evaluate")
+        show.line(f"{count} approved. Next: {options.command('evaluate')}")
     return 0

@@ -18,7 +18,7 @@ def evaluate(*, options: Options = DEFAULT) -> int:
     if options.json:
         show.as_json({"derived": derived, "evaluated": evaluated})
         return 0
-    show.table(("playbook", "enrolled", "pending", "active", "closed", "blocked", "waiting for data", "actions"), [
+    show.table(("playbook", "enrolled", "pending", "active", "closed", "blocked", "waiting", "actions"), [
         (each.playbook_id, each.enrolled, each.pending, each.active, each.closed, each.blocked, each.waiting,
          each.actions)
         for each in evaluated.playbooks
@@ -26,8 +26,10 @@ def evaluate(*, options: Options = DEFAULT) -> int:
     enrolled = sum(each.enrolled for each in evaluated.playbooks)
     closed = sum(each.closed for each in evaluated.playbooks)
     waiting = sum(each.waiting for each in evaluated.playbooks)
+    actions = sum(each.actions for each in evaluated.playbooks)
+    following = options.command("deliver" if actions else "enrollments" if derived.accounts else "sync")
     show.line(
-        f"evaluated {derived.accounts:,} accounts: {enrolled} enrolled, {closed} closed, {waiting} waiting for data. "
-        "Next: steward deliver"
+        f"evaluated {derived.accounts:,} accounts: {enrolled} enrolled, {closed} closed, {waiting} waiting for data, "
+        f"{actions} actions to deliver. Next: {following}"
     )
     return 0

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from steward.cli import show
+from steward.cli.options import command
 from steward.model.errors import ConfigError
 
 _TEXT = """\
@@ -64,7 +65,7 @@ web:
 """
 
 
-def init(directory: Path) -> int:
+def init(directory: Path = Path()) -> int:
     """Write DIRECTORY/steward.yaml, commented, and copy the shipped playbooks beside it. Overwrites nothing."""
     from steward.wiring import shipped_playbooks
 
@@ -75,7 +76,9 @@ def init(directory: Path) -> int:
     file.touch(mode=0o600)
     file.write_text(_TEXT.format(file=file), encoding="utf-8")
     target = directory / "playbooks"
-    if not target.exists():
+    ours = not target.exists()
+    if ours:
         shutil.copytree(shipped_playbooks(), target, ignore=shutil.ignore_patterns("__pycache__"))
-    show.line(f"wrote {file} and {target}. Next: fill in `connections`, then: steward doctor --config {file}")
+    copied = f" and {target}" if ours else f", kept {target}"
+    show.line(f"wrote {file}{copied}. Next: fill in `connections`, then: {command('doctor', file)}")
     return 0

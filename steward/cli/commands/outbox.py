@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from steward.cli import show
-from steward.cli.options import DEFAULT, Options
+from steward.cli.options import DEFAULT, AtMost, Options
+
+if TYPE_CHECKING:
+    from steward.views import ActionLine
+
+_States = Literal["pending", "sending", "delivered", "failed", "unknown", "expired", "cancelled"]
 
 
 def list_(
-    *, state: Annotated[str, Parameter(help="Only those in this state.")] = "",
-    limit: Annotated[int, Parameter(help="At most so many.")] = 50, options: Options = DEFAULT,
+    *, state: Annotated[_States | None, Parameter(help="Only those in this state.")] = None,
+    limit: AtMost = 50, options: Options = DEFAULT,
 ) -> int:
-    """The actions, the latest first: what, for whom, where, in which delivery class and state."""
+    """The actions, as they were decided: what, for whom, where, in which delivery class and state."""
     from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        rows = views.outbox(hub.db, state=state or None, limit=limit)
+        rows = views.outbox(hub.db, state=state, limit=limit)
     if options.json:
         show.as_json({"actions": rows})
         return 0
-    show.table(("key", "account", "action", "connection", "class", "state", "attempts", "trouble"), [
-        (each.key, each.account, each.kind, each.connection, each.delivery_class, each.state, each.attempts,
+    if not rows:
+        show.line(f"no action {f'is {state}' if state else 'was decided yet'}. Next: {options.command('evaluate')}")
+        return 0
+    show.table(("key", "account", "action", "to", "connection", "class", "state", "attempts", "trouble"), [
+        (each.key, each.account, each.kind, each.to, each.connection, each.delivery_class, each.state, each.attempts,
          each.trouble or "")
         for each in rows
     ])
+    show.line(f"{len(rows)} actions. {_following(rows, options)}")
     return 0
+
+
+def _following(rows: list[ActionLine], options: Options) -> str:
+    """What can be done about them."""
+    stuck = next((each.key for each in rows if each.state in ("failed", "unknown", "expired")), "")
+    if stuck:
+        return f"Next: {options.command(f'outbox retry {stuck}')}"
+    due = any(each.state == "pending" for each in rows)
+    return f"Next: {options.command('deliver' if due else f'accounts show {rows[-1].account_id}')}"
 
 
 def retry(key: str, *, options: Options = DEFAULT) -> int:
@@ -37,9 +56,9 @@ def retry(key: str, *, options: Options = DEFAULT) -> int:
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        operate.retry(hub.db, key, by="cli", now=hub.clock())
+        changed = operate.retry(hub.db, key, by=os.environ.get("USER") or "cli", now=hub.clock())
     if options.json:
-        show.as_json({"key": key, "state": "pending"})
+        show.as_json({"key": key, "state": "pending", "changed": changed})
     else:
-        show.line(f"{key} is due again. Next: steward deliver")
+        show.line(f"{key} is due{' again' if changed else ' already'}. Next: {options.command('deliver')}")
     return 0

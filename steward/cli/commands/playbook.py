@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from steward.cli import show
 from steward.cli.options import DEFAULT, Options
+from steward.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from steward.engine.language import Playbook
+    from steward.model.facts import FactSpec
+
+_FOLDER = Annotated[Path | None, Parameter(help="Where the playbooks are; else `playbooks` of steward.yaml.")]
 
 
 def list_(*, options: Options = DEFAULT) -> int:
@@ -29,39 +37,33 @@ def list_(*, options: Options = DEFAULT) -> int:
         (name, version, mode, sum(count for state, count in states.items() if state != "closed"), title)
         for name, version, mode, title, states in rows
     ])
+    show.line(f"{_count(len(rows), 'playbook')}. Next: {options.command('playbook plan')}")
     return 0
 
 
-def check(
-    *files: Path, folder: Annotated[Path, Parameter(help="Check every playbook in it.")] = Path("playbooks"),
-    options: Options = DEFAULT,
-) -> int:
+def check(*files: Path, folder: _FOLDER = None, options: Options = DEFAULT) -> int:
     """Find what is wrong or silly in FILES (in the folder, where none is named), with line and column."""
     from steward.engine.check import check_files
-    from steward.facts.catalog import DEFAULT_METRICS, catalog
 
-    chosen = files or tuple(sorted(each for each in folder.glob("*.yaml") if not each.name.endswith(".cases.yaml")))
-    report = check_files(chosen, catalog(_metrics(options) or DEFAULT_METRICS))
+    catalog, home = _ground(options)
+    chosen = files or _in_folder(folder or home, "*.yaml", but=".cases.yaml")
+    report = check_files(chosen, catalog)
     if options.json:
         show.as_json({"files": len(chosen), "findings": report})
     else:
         for finding in report:
             show.line(finding.text())
-        following = "" if report else " Next: steward playbook test"
-        show.line(f"checked {len(chosen)} files: {len(report)} findings.{following}")
+        following = "" if report else f" Next: {_again(options, 'test', files, folder)}"
+        show.line(f"checked {_count(len(chosen), 'file')}: {_count(len(report), 'finding')}.{following}")
     return 1 if report else 0
 
 
-def test(
-    *files: Path, folder: Annotated[Path, Parameter(help="Test every playbook in it.")] = Path("playbooks"),
-    options: Options = DEFAULT,
-) -> int:
+def test(*files: Path, folder: _FOLDER = None, options: Options = DEFAULT) -> int:
     """Run the cases beside FILES (of the folder, where none is named)."""
     from steward.engine.cases import run_files
-    from steward.facts.catalog import DEFAULT_METRICS, catalog
 
-    chosen = files or tuple(sorted(folder.glob("*.cases.yaml")))
-    outcomes = run_files(chosen, catalog(_metrics(options) or DEFAULT_METRICS))
+    catalog, home = _ground(options)
+    outcomes = run_files(files or _in_folder(folder or home, "*.cases.yaml"), catalog)
     failed = [each for each in outcomes if not each.passed]
     if options.json:
         show.as_json({"cases": outcomes, "passed": len(outcomes) - len(failed), "failed": len(failed)})
@@ -69,7 +71,9 @@ def test(
         for each in outcomes:
             show.line(f"{'PASS' if each.passed else 'FAIL'} {each.playbook}: {each.name}"
                       + "".join(f"\n     {line}" for line in each.differences))
-        show.line(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed")
+        named = f" --file {files[0]}" if len(files) == 1 and not files[0].name.endswith(".cases.yaml") else ""
+        following = "" if failed else f". Next: {options.command(f'playbook plan{named}')}"
+        show.line(f"{len(outcomes) - len(failed)} passed, {len(failed)} failed{following}")
     return 1 if failed else 0
 
 
@@ -85,7 +89,7 @@ def plan(
 
     with open_hub(options.config) as hub:
         candidates = (load_file(file, hub.catalog),) if file else hub.playbooks
-        chosen = [each for each in candidates if not playbooks or each.id in playbooks]
+        chosen = _chosen(candidates, playbooks)
         live = {each.id: each for each in hub.playbooks} if file else {}
         plans = [views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), before=live.get(each.id))
                  for each in chosen]
@@ -93,12 +97,15 @@ def plan(
         show.as_json({"plans": plans})
         return 0
     for each in plans:
-        show.line(f"{each.playbook_id}@{each.version}")
+        show.line(f"{each.playbook_id}@{each.version}{' against what is live' if each.playbook_id in live else ''}")
         for sign, moves in (("+", each.enters), ("-", each.leaves)):
             for move in moves:
-                show.line(f"  {sign} {move.account_id}  {move.name}   {move.clause}")
+                show.line(f"  {sign} {move.account_id}  {show.word(move.name)}   {show.word(move.clause)}")
         show.line(f"  {len(each.enters)} enter, {len(each.leaves)} leave, {each.stays} stay, "
-                  f"{each.unknown} wait for data. Nothing was performed.")
+                  f"{each.unknown} wait for data.")
+    moved = next((move.account_id for each in plans for move in (*each.enters, *each.leaves)), "ACCOUNT")
+    show.line("Nothing was performed. Next: "
+              + (_make_live(chosen[0], options) if file else options.command(f"playbook explain {moved}")))
     return 0
 
 
@@ -108,14 +115,10 @@ def explain(
 ) -> int:
     """Why the playbooks did or did not fire for ACCOUNT (our id, a domain or a name)."""
     from steward import views
-    from steward.model.errors import ConfigError
-    from steward.wiring import near, open_hub
+    from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        chosen = [each for each in hub.playbooks if not playbook or each.id == playbook]
-        if not chosen:
-            known = {each.id: each for each in hub.playbooks}
-            raise ConfigError(f'there is no playbook "{playbook}"{near(playbook, known)}')
+        chosen = _chosen(hub.playbooks, (playbook,) if playbook else ())
         answers = [views.explain(hub.db, each, hub.catalog, hub.settings, account, hub.clock()) for each in chosen]
     if options.json:
         show.as_json({"explanations": answers})
@@ -124,7 +127,45 @@ def explain(
     return 0
 
 
-def _metrics(options: Options) -> tuple[str, ...]:
+def _chosen(playbooks: Sequence[Playbook], names: Sequence[str]) -> list[Playbook]:
+    """Those called `names`, all where none is named."""
+    from steward.wiring import near
+
+    known = {each.id: each for each in playbooks}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f'there is no playbook "{name}"{near(name, known)}')
+    return [each for each in playbooks if not names or each.id in names]
+
+
+def _ground(options: Options) -> tuple[Mapping[str, FactSpec], Path]:
+    """The facts and the folder of the company; without a steward.yaml the usual ones."""
+    from steward.facts.catalog import DEFAULT_METRICS, catalog
     from steward.settings import load_settings
 
-    return load_settings(options.config).usage_metrics if options.config.exists() else ()
+    if options.config == DEFAULT.config and not options.config.exists():
+        return catalog(), Path("playbooks")
+    settings = load_settings(options.config)
+    return catalog(settings.usage_metrics or DEFAULT_METRICS, settings.company.currency), settings.playbooks
+
+
+def _in_folder(folder: Path, pattern: str, but: str = "/") -> tuple[Path, ...]:
+    found = tuple(sorted(each for each in folder.glob(pattern) if not each.name.endswith(but)))
+    if not found:
+        raise ConfigError(f'there is no "{pattern}" in "{folder}". Name files, or say --folder.')
+    return found
+
+
+def _again(options: Options, command: str, files: Sequence[Path], folder: Path | None) -> str:
+    where = "".join(f" {each}" for each in files) or (f" --folder {folder}" if folder else "")
+    return options.command(f"playbook {command}{where}")
+
+
+def _make_live(playbook: Playbook, options: Options) -> str:
+    """What follows a plan of a file."""
+    told = "" if playbook.mode == "live" else ', set "mode: live"'
+    return f"put it into the folder of the playbooks{told}, then: {options.command('evaluate')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

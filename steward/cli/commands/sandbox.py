@@ -6,29 +6,33 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from steward.cli import show
+
+_ACCOUNTS = Number(gte=1, lte=1_000_000)
 
 
 def serve(
     *names: str,
-    accounts: Annotated[int, Parameter(help="How many accounts the company has.")] = 500,
+    accounts: Annotated[int, Parameter(help="How many accounts the company has.", validator=_ACCOUNTS)] = 500,
     seed: Annotated[int, Parameter(help="The same seed makes the same company.")] = 7,
     state: Annotated[Path | None, Parameter(help="Keep the ledgers here, over restarts.")] = None,
-    as_of: Annotated[str, Parameter(help="The company's today, YYYY-MM-DD; else today.")] = "",
+    as_of: Annotated[date | None, Parameter(help="The company's today, YYYY-MM-DD; else today.")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON: how to reach them.")] = False,
 ) -> int:
     """Start the sandboxes NAMES (all, where none is named) on free ports; Ctrl-C stops them."""
     from steward.demo.sandboxes import start_sandboxes
     from steward.wiring import installed, utc_now
 
-    today = date.fromisoformat(as_of) if as_of else utc_now().date()
-    started = start_sandboxes(installed(), names, accounts=accounts, seed=seed, as_of=today, state=state)
+    started = start_sandboxes(
+        installed(), names, accounts=accounts, seed=seed, as_of=as_of or utc_now().date(), state=state)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -40,10 +44,24 @@ def serve(
     if json_:
         sys.stdout.write(json.dumps(show.plain(described), default=str) + "\n")
     else:
+        show.line("# What each vendor was asked and did: its ledger. The settings belong under `connections`.")
         for name, each in described.items():
-            show.line(f"{name:12} {each['url']}   ledger: {each['ledger']}")
+            show.line(f"# {name:10} {each['ledger']}")
+        show.line(_as_yaml(described))
     sys.stdout.flush()
     stopped.wait()
     for sandbox in started.values():
         sandbox.stop()
     return 0
+
+
+def _as_yaml(described: Mapping[str, Mapping[str, Any]]) -> str:
+    """The block `connections` of a steward.yaml that reaches them."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    out = StringIO()
+    YAML(typ="safe", pure=True).dump(show.plain({"connections": {
+        name: {"connector": name, "settings": each["settings"]} for name, each in described.items()}}), out)
+    return out.getvalue().rstrip()
