@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ DEADLINE_S = 0.6
 ACCOUNTS = 23
 PAGE_SIZE = 5
 ALWAYS = 1_000_000
+MOST_PAGES = 1_000
 
 E = TypeVar("E", bound=StewardError)
 
@@ -98,7 +100,9 @@ class Bench:
 
     def pull(self, stream: str, after: Cursor | None = None) -> list[Page]:
         """Every page of one pull by a new connection."""
-        return list(self.pages(stream, after))
+        found = list(islice(self.pages(stream, after), MOST_PAGES))
+        assert len(found) < MOST_PAGES, f'"{stream}": a pull does not end; {MOST_PAGES} pages were given'
+        return found
 
     def pages(self, stream: str, after: Cursor | None = None) -> Iterator[Page]:
         source = self.connect().source
