@@ -116,7 +116,9 @@ class Reader:
         return Record(self.noun, row_id, {}, at, deleted=True) if row_id else None
 
     def modified_at(self, row: Row) -> datetime | None:
-        for given in (_told(row).get(self.shape.modified, ""), reading.text(row.get("updatedAt"))):
+        properties = row.get("properties")
+        own = properties.get(self.shape.modified) if isinstance(properties, dict) else None
+        for given in (reading.text(own), reading.text(row.get("updatedAt"))):
             try:
                 return reading.instant(given)
             except ValueError:

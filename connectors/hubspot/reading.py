@@ -24,7 +24,10 @@ _DOMAIN = re.compile(r"[a-z0-9_\-.\u0080-\U0010ffff]+\.[a-z0-9\-\u0080-\U0010fff
 
 def text(raw: object) -> str:
     """`raw` as text that every database can hold; "" is Missing."""
-    return "" if raw is None else _UNSAFE.sub("\ufffd", str(raw)).strip()
+    if raw is None:
+        return ""
+    told = str(raw)
+    return (told if told.isascii() and "\x00" not in told else _UNSAFE.sub("\ufffd", told)).strip()
 
 
 def whole(given: str) -> int:

@@ -36,9 +36,9 @@ _COUNTRIES: Mapping[str, str] = dict(pair.split("=") for pair in (  # noqa: SIM9
 
 def text(value: object) -> str:
     """Text without blanks around it; a whole number becomes its digits (ids kept in number fields)."""
-    if isinstance(value, Decimal | int) and not isinstance(value, bool) and value == int(value):
-        return str(int(value))
     if not isinstance(value, str):
+        if isinstance(value, Decimal | int) and not isinstance(value, bool) and value == int(value):
+            return str(int(value))
         raise ValueError(f"{_shown(value)} is no text")
     if value.isascii() and "\x00" not in value:
         return value.strip()
