@@ -19,7 +19,7 @@ from steward.engine.plan import plan as plan_today
 from steward.engine.walk import clause_text
 from steward.facts.health import contributions
 from steward.model.actions import OpenCta, Recipient
-from steward.model.enrollments import Decision, Enrollment, State, Verdict
+from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.model.errors import ConfigError
 from steward.store import enrollments as store_enrollments
 from steward.store import facts as store_facts
@@ -130,6 +130,7 @@ class ActionLine:
     trouble: str | None
     external_id: str | None
     url: str | None
+    to_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,19 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """An account that something was done for: by which playbook, why, and what."""
+    """An account that something was done for: by which playbook, why (the clauses that were true), and what."""
 
     account_id: str
     account: str
     playbook: str
     enrollment_id: str
-    why: str
-    done: str
+    clauses: tuple[Clause, ...]
+    actions: tuple[ActionLine, ...]
+
+    @property
+    def why(self) -> str:
+        """ "health.score < 60 (41); renewal.days_left <= 120 days (70)"."""
+        return "; ".join(clause_text(each, {}) for each in self.clauses[:3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +311,12 @@ def touched(db: Database, limit: int = 40) -> list[Touched]:
             latest.setdefault(row.enrollment_id, []).append(row)
         chosen = sorted(latest.items(), key=lambda item: (item[1][-1].created_at, item[0]), reverse=True)[:limit]
         names = _names(tx, {each[0].account_id for _, each in chosen})
+        lines: dict[str, list[ActionLine]] = {}
+        for line in _actions(tx, [row for _, each in chosen for row in each], names):
+            lines.setdefault(line.enrollment_id, []).append(line)
         return [
             Touched(each[0].account_id, names.get(each[0].account_id, ""), each[0].playbook_id, enrollment_id,
-                    _why(tx, enrollment_id), "; ".join(_done(row) for row in each))
+                    _fired(tx, enrollment_id), tuple(lines[enrollment_id]))
             for enrollment_id, each in chosen]
 
 
@@ -385,7 +394,8 @@ def _actions(tx: Transaction, rows: Sequence[OutboxRow], names: Mapping[str, str
             row.action.kind, *_about(row), row.connection, row.connector, row.delivery_class.value, row.state,
             row.attempts, row.due_at, row.done_at, row.trouble,
             proofs[row.key].external_id if row.key in proofs else None,
-            proofs[row.key].url if row.key in proofs else None)
+            proofs[row.key].url if row.key in proofs else None,
+            to.name if isinstance(to := getattr(row.action, "to", None), Recipient) else "")
         for row in rows]
 
 
@@ -397,20 +407,13 @@ def _about(row: OutboxRow) -> tuple[str, str]:
     return row.action.card.title, (to.email or to.channel or "") if isinstance(to, Recipient) else ""
 
 
-def _done(row: OutboxRow) -> str:
-    about, to = _about(row)
-    what = "CTA" if isinstance(row.action, OpenCta) else "message"
-    return f"{what} in {row.connection} for {to or about[:40]}: {row.state}"
-
-
-def _why(tx: Transaction, enrollment_id: str) -> str:
-    """The true clauses with which the enrollment entered."""
+def _fired(tx: Transaction, enrollment_id: str) -> tuple[Clause, ...]:
+    """The true clauses with which the enrollment entered, those of `scope` last."""
     for decision in store_enrollments.decisions(tx, enrollment_id=enrollment_id):
         if _is_entry(decision):
             fired = [each for each in decision.clauses if each.verdict is Verdict.TRUE]
-            fired.sort(key=lambda each: each.path.startswith("scope"))
-            return "; ".join(clause_text(each, {}) for each in fired[:3])
-    return ""
+            return tuple(sorted(fired, key=lambda each: each.path.startswith("scope")))
+    return ()
 
 
 def _is_entry(decision: Decision) -> bool:

@@ -7,18 +7,22 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from subprocess import Popen
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from steward.cli import show
+from steward.cli import show, story
+from steward.cli.options import command, nearest
 from steward.model.errors import ConfigError
 from steward.processes import start_child, stop_child
+
+if TYPE_CHECKING:
+    from steward.views import Touched
 
 
 def demo(
@@ -63,10 +67,10 @@ def demo(
         if json_:
             show.as_json(summary)
         else:
-            _tell(config, summary, once)
+            _tell(config, summary, home, once=once)
         if once:
             return 0 if all(run["state"] == "Completed" for run in runs) else 1
-        return _stay(config, home, events)
+        return _stay(config, home, events, sandboxes)
 
 
 def _check(accounts: int) -> None:
@@ -153,52 +157,63 @@ def _summary(config: Path, runs: list[dict[str, Any]], seconds: dict[str, float]
     return {**counted, "flow_runs": runs, "seconds": seconds, "data_dir": str(home)}
 
 
-def _tell(config: Path, summary: dict[str, Any], once: bool) -> None:
+def _tell(config: Path, summary: Mapping[str, Any], home: Path, *, once: bool) -> None:
     from steward import views
     from steward.wiring import open_hub
 
     with open_hub(config) as hub:
-        touched = views.touched(hub.db, limit=40)
-    actions = summary["actions"]
-    delivered = sum(each.get("delivered", 0) for each in actions.values())
-    show.line(
-        f"\nsynced {sum(sum(each.values()) for each in summary['records'].values()):,} records of "
-        f"{summary['accounts']:,} accounts, derived {summary['facts']:,} facts, delivered {delivered} actions"
-    )
-    show.table(
-        ("playbook", *sorted({state for each in summary["enrollments"].values() for state in each})),
-        [
-            (playbook, *(each.get(state, 0) for state in sorted(
-                {state for one in summary["enrollments"].values() for state in one})))
-            for playbook, each in summary["enrollments"].items()
-        ],
-    )
-    show.line("")
-    show.table(("account", "playbook", "why", "what was done"), [
-        (each.account, each.playbook, each.why, each.done) for each in touched
-    ])
-    flag = f"--config {os.path.relpath(config)}"
-    show.line("\nWhere to look next:")
-    if touched:
-        first = touched[0]
-        show.line(f"  steward playbook explain {first.account_id} --playbook {first.playbook} {flag}")
-        show.line(f"  steward accounts show {first.account_id} {flag}")
-    show.line(f"  steward outbox list {flag}")
-    show.line(f"  steward playbook plan {flag}")
+        touched = views.touched(hub.db, limit=10_000)
+        titles = {each.id: each.title for each in sorted(hub.playbooks, key=lambda each: (-each.priority, each.id))}
+    for line in (_in_one(summary, len({each.account_id for each in touched})), *story.told(
+            touched, titles, show.width() or 100)):
+        show.line(line)
+    show.line(f"\nWhere to look next (first: export STEWARD_CONFIG={nearest(config)})")
+    for what, where in _next(min(touched, key=lambda each: [*titles].index(each.playbook), default=None)):
+        show.line(f"  {what:18} {where}")
     if once:
+        show.line(f"  {'what Slack got':18} {nearest(home / 'sandboxes' / 'slack' / 'ledger.jsonl')}")
         show.line("It ends here; without --once it stays up with schedules and webhooks.")
 
 
-def _stay(config: Path, home: Path, events: Iterator[Any]) -> int:
+def _in_one(summary: Mapping[str, Any], touched: int) -> str:
+    records = {name: sum(each.values()) for name, each in summary["records"].items()}
+    states: dict[str, int] = {}
+    for each in summary["actions"].values():
+        for state, count in each.items():
+            states[state] = states.get(state, 0) + count
+    return (
+        f"{summary['accounts']:,} accounts, {sum(records.values()):,} records "
+        f"({', '.join(f'{name} {count:,}' for name, count in records.items() if count)}), {summary['facts']:,} facts.\n"
+        f"{touched:,} accounts touched; actions: "
+        f"{', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}. "
+        f"Took: {', '.join(f'{phase} {seconds:.1f} s' for phase, seconds in summary['seconds'].items())}."
+    )
+
+
+def _next(first: Touched | None) -> Iterator[tuple[str, str]]:
+    if first:
+        yield "why it fired", command(f"playbook explain {first.account_id} --playbook {first.playbook}")
+        yield "all about one", command(f"accounts show {first.account_id}")
+        yield "take it in hand", command(f"enrollments acknowledge {first.enrollment_id}")
+    yield "every action", command("outbox")
+    yield "what would change", command("playbook plan --file YOUR-COPY.yaml")
+
+
+def _stay(config: Path, home: Path, events: Iterator[Any], sandboxes: Mapping[str, Mapping[str, str]]) -> int:
     """Stay until Ctrl-C, or until a child of ours ends."""
     with _child(home, "serve", ["serve", f"--config={config}", "--port=0", "--json"]) as web_server:
         said = _lines(web_server)
         live, web = next(events, None), next(said, None)
         if live is None or web is None:
             raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
-        show.line(f"\nUp until Ctrl-C. Flows and schedules: {live['ui']}   API: {web['url']}/docs")
-        show.line(f"Webhooks: {web['url']}/hooks/hubspot, /hooks/usage, /hooks/slack")
-        show.line(f"Logs: {home / 'logs'}   Start afresh: delete {home}")
+        for what, where in (
+            ("flows, schedules", live["ui"]), ("API", f"{web['url']}/docs"),
+            *((f"what {name} got", each["ledger"]) for name, each in sandboxes.items() if name != "usage"),
+            ("webhooks", f"{web['url']}/hooks/hubspot, /hooks/usage, /hooks/slack"),
+            ("logs", nearest(home / "logs")), ("start afresh", f"rm -r {nearest(home)}"),
+        ):
+            show.line(f"  {what:18} {where}")
+        show.line("Up until Ctrl-C.")
         ended = threading.Event()
 
         def listen(lines: Iterator[Any]) -> None:

@@ -28,7 +28,8 @@ def doctor(*, options: Options = DEFAULT) -> int:
             show.line(f"{'ok  ' if each.ok else 'FAIL'} {each.what}" + ("" if each.ok else f"\n     {each.remedy}"))
         bad = sum(not each.ok for each in found)
         first = any(each.what == _NONE for each in found)
-        show.line(f"{len(found)} checks passed. Next: {options.command('connector list' if first else 'sync')}" if not bad
+        following = options.command("connector list" if first else "sync")
+        show.line(f"{len(found)} checks passed. Next: {following}" if not bad
                   else f"{bad} of {len(found)} checks failed. Then again: {options.command('doctor')}")
     return 0 if all(each.ok for each in found) else 1
 
