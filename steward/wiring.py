@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,13 +36,9 @@ def utc_now() -> datetime:
 def installed() -> dict[str, Connector]:
     """Every connector in the folder `connectors`, by name."""
     import connectors
+    from steward.kit.discovery import discover
 
-    found = {}
-    for module in pkgutil.iter_modules(connectors.__path__):
-        if module.ispkg:
-            connector: Connector = importlib.import_module(f"connectors.{module.name}").CONNECTOR
-            found[connector.name] = connector
-    return dict(sorted(found.items()))
+    return discover(connectors)
 
 
 def shipped_playbooks() -> Path:
@@ -65,8 +59,10 @@ class Hub:
     @cached_property
     def connectors(self) -> Mapping[str, Connector]:
         """The connector of each connection in `steward.yaml`, by the connection's name."""
-        known = installed()
-        return {name: _named(known, name, block.connector) for name, block in self.settings.connections.items()}
+        import connectors
+        from steward.kit.discovery import load
+
+        return {name: load(connectors, block.connector) for name, block in self.settings.connections.items()}
 
     def connection(self, name: str) -> Connection:
         """The connection called `name`, made at the first asking."""
@@ -213,7 +209,10 @@ def connect(
         raise ConfigError(
             f"{settings.path}: connections.{name}.settings: {faults}. See connectors/{connector.name}/README.md"
         ) from None
-    return connector.connect(own, Tools(now=clock, sleep=sleep, public_url=settings.web.public_url))
+    folder = settings.path.parent               # where relative paths of its settings start, as all others do
+    paths = {field: folder / value for field, value in own if isinstance(value, Path)}
+    tools = Tools(now=clock, sleep=sleep, public_url=settings.web.public_url)
+    return connector.connect(own.model_copy(update=paths), tools)
 
 
 @contextmanager
@@ -235,9 +234,3 @@ def near(word: str, known: Mapping[str, object]) -> str:
 
     found = difflib.get_close_matches(word, known, 1)
     return f'. Did you mean "{found[0]}"?' if found else f". There are: {', '.join(known) or 'none'}."
-
-
-def _named(known: Mapping[str, Connector], name: str, connector: str) -> Connector:
-    if connector not in known:
-        raise ConfigError(f'connections.{name}: there is no connector "{connector}"{near(connector, known)}')
-    return known[connector]
