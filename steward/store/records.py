@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,19 +11,20 @@ import polars as pl
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from steward.model.records import FIELDS, Noun, Record, Refusal
-from steward.store import record_body, refusals
+from steward.store import record_body, refusals, told
 from steward.store.instants import to_text
 from steward.store.record_body import Unstorable
 from steward.store.schema import record as table
 
 _COLUMNS = (
     "connection", "noun", "external_id", "stream", "account_external_id", "modified_at", "deleted", "merged_into",
-    "body", "synced_at",
+    "body", "synced_at", "told",
 )
 # A tombstone keeps whose record it was. A row that says nothing new is not written.
 _OVERWRITE = """
     ON CONFLICT (connection, noun, external_id) DO UPDATE SET
         stream = excluded.stream, deleted = excluded.deleted, body = excluded.body, synced_at = excluded.synced_at,
+        told = excluded.told,
         modified_at = coalesce(excluded.modified_at, record.modified_at),
         account_external_id = CASE excluded.deleted WHEN 1
             THEN coalesce(excluded.account_external_id, record.account_external_id)
@@ -33,7 +34,8 @@ _OVERWRITE = """
     WHERE (excluded.modified_at IS NULL OR record.modified_at IS NULL OR excluded.modified_at >= record.modified_at)
         AND (excluded.body <> record.body OR excluded.deleted <> record.deleted OR excluded.stream <> record.stream
             OR coalesce(excluded.modified_at, record.modified_at, '') <> coalesce(record.modified_at, '')
-            OR coalesce(excluded.merged_into, '') <> coalesce(record.merged_into, ''))
+            OR coalesce(excluded.merged_into, '') <> coalesce(record.merged_into, '')
+            OR coalesce(excluded.told, '') <> coalesce(record.told, ''))
 """
 _INTO = f"INSERT INTO record ({', '.join(_COLUMNS)}) "
 _INSERT_ROWS = _INTO + f"VALUES ({', '.join('?' * len(_COLUMNS))})" + _OVERWRITE
@@ -68,9 +70,11 @@ def upsert(tx: Connection, connection: str, stream: str, records: Sequence[Recor
     for record in records:
         try:
             if record.only is not None:        # it builds on what is stored, so that must be there first
-                changed += _write(tx, rows)
+                changed += _write(tx, rows) + _write_part(tx, connection, stream, record, at)
+                came.append(record.external_id)
                 rows = {}
-            row = _row(tx, connection, stream, record, at)
+                continue
+            row = _row(connection, stream, record, record_body.encode(record), at)
         except Unstorable as fault:
             faults.append(Refusal(f"{stream} {record.external_id[:200]}", fault.field, fault.reason))
             continue
@@ -136,26 +140,43 @@ def _read(tx: Connection, noun: Noun, wanted: list[str] | None) -> Sequence[Any]
     return tx.execute(_READ_SOME, {"noun": noun.value, "account_ids": wanted}).fetchall()
 
 
-def _row(tx: Connection, connection: str, stream: str, record: Record, at: str) -> _Row:
-    body = record_body.encode(record)
-    if record.only is not None:
-        body = {**{k: v for k, v in _stored(tx, connection, record).items() if k not in record.only}, **body}
+def _write_part(tx: Connection, connection: str, stream: str, record: Record, at: str) -> int:
+    part, said_at = record_body.encode(record), to_text(record.modified_at)
+    known = told.one(tx, connection, record.noun.value, record.external_id)
+    after = known.with_part(part, record.only or (), said_at)
+    if after is None:
+        return 0
+    row = _row(connection, stream, record, after.body, at)
+    return _write(tx, {(row[1], row[2]): _as_told(row, after)})
+
+
+def _keep_what_was_told(tx: Connection, rows: dict[tuple[str, str], _Row]) -> None:
+    """Put into whole records the fields that webhooks told later than that."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for row in rows.values():
+        if not row[6] and row[7] is None and row[5] is not None and row[10] is None:
+            ids.setdefault((row[0], row[1]), []).append(row[2])
+    for (connection, noun), names in ids.items():
+        for external_id, known in told.in_parts(tx, connection, noun, names):
+            row = rows[noun, external_id]
+            if not known.is_newer_than(row[5]):
+                rows[noun, external_id] = _as_told(row, known.with_whole(record_body.load(row[8]), row[5]))
+
+
+def _as_told(row: _Row, known: told.Known) -> _Row:
+    account = row[2] if row[1] == Noun.ACCOUNT else known.body.get("account_external_id")
+    return (*row[:4], account, known.modified_at, *row[6:8], record_body.dump(known.body), row[9], known.told_text)
+
+
+def _row(connection: str, stream: str, record: Record, body: Mapping[str, Any], at: str) -> _Row:
     account = record.external_id if record.noun is Noun.ACCOUNT else body.get("account_external_id")
     for name, given in (("external_id", record.external_id), ("account_external_id", account),
                         ("merged_into", record.merged_into)):
         _must_be_an_id(name, given)
     return (
         connection, record.noun.value, record.external_id, stream, account, to_text(record.modified_at),
-        int(record.deleted), record.merged_into, record_body.dump(body), at,
+        int(record.deleted), record.merged_into, record_body.dump(body), at, None,
     )
-
-
-def _stored(tx: Connection, connection: str, record: Record) -> dict[str, Any]:
-    body = tx.scalar(select(table.c.body).where(
-        table.c.connection == connection, table.c.noun == record.noun.value,
-        table.c.external_id == record.external_id,
-    ))
-    return record_body.load(body) if body else {}
 
 
 def _must_be_an_id(name: str, given: str | None) -> None:
@@ -172,6 +193,7 @@ def _is_newer(row: _Row, than: _Row) -> bool:
 
 def _write(tx: Connection, rows: dict[tuple[str, str], _Row]) -> int:
     """In the order of their keys, so that two writers never wait for one another in a ring."""
+    _keep_what_was_told(tx, rows)
     ordered = [rows[key] for key in sorted(rows)]
     changed = 0
     for start in range(0, len(ordered), _AT_ONCE):

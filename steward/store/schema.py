@@ -24,7 +24,10 @@ record = Table(
     Column("merged_into", String(255)),
     Column("body", Text, nullable=False),                  # JSON of the fields
     Column("synced_at", String(40), nullable=False),
+    Column("told", Text),                                  # JSON: when webhooks told single fields, see told.py
     Index("record_by_account", "connection", "account_external_id"),
+    Index("record_told", "connection", "noun", "external_id",
+          sqlite_where=text("told IS NOT NULL"), postgresql_where=text("told IS NOT NULL")),
 )
 
 refusal = Table(

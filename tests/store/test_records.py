@@ -211,6 +211,53 @@ def test_a_late_word_of_some_fields_changes_nothing(database: Database, now: dat
     assert subjects(database) == {"T1": "Login"}
 
 
+def test_the_order_in_which_words_come_does_not_matter(database: Database, now: datetime) -> None:
+    """Webhooks overtake each other and the pulls; whatever the order, the newest word of each field stands."""
+    def hours(count: float) -> datetime:
+        return now + timedelta(hours=count)
+
+    def words(name: str) -> list[Record]:
+        def part(at: float, **values: Any) -> Record:
+            return Record(Noun.TICKET, name, {k: v for k, v in values.items() if v is not None}, hours(at),
+                          only=frozenset(values))
+
+        return [
+            Record(Noun.TICKET, name, {"subject": "first", "priority": "high", "csat": 2}, hours(1)),
+            part(2, subject="second"),
+            Record(Noun.TICKET, name, {"subject": "second", "priority": "high", "csat": 3}, hours(2.5)),
+            part(3, priority="low"),
+            part(5, csat=None),
+        ]
+
+    orders = list(itertools.permutations(range(5)))
+    with database.write() as tx:
+        for number, order in enumerate(orders):
+            told = words(f"T{number}")
+            for place in order:
+                records.upsert(tx, "crm", "tickets", [told[place]], now)
+    with database.read() as tx:
+        frame = records.frame(tx, Noun.TICKET).select("subject", "priority", "csat", "modified_at")
+
+    assert frame.height == len(orders)
+    assert frame.unique().rows() == [("second", "low", None, hours(5))]
+
+
+def test_a_pull_a_moment_older_than_a_webhook_brings_the_other_fields(database: Database, now: datetime) -> None:
+    """HubSpot stamps an event a little later than the record; the fields nobody told of must come all the same."""
+    told = Record(Noun.TICKET, "T1", {"priority": "low"}, now + timedelta(milliseconds=5), only=frozenset({"priority"}))
+    whole = Record(Noun.TICKET, "T1", {"subject": "Login", "priority": "high"}, now)
+    with database.write() as tx:
+        records.upsert(tx, "crm", "tickets", [told], now)
+        records.upsert(tx, "crm", "tickets", [whole], now)
+    with database.read() as tx:
+        row = records.frame(tx, Noun.TICKET).row(0, named=True)
+    with database.write() as tx:
+        again = records.upsert(tx, "crm", "tickets", [whole], now)
+
+    assert (row["subject"], row["priority"]) == ("Login", "low")
+    assert again.changed == 0
+
+
 def test_a_frame_knows_whose_a_record_is(database: Database, now: datetime, known: Known) -> None:
     """Facts are about our accounts; records only know the vendor's ids."""
     who = known({("crm", "001"): {"name": "Acme"}, ("crm", "002"): {"name": "Globex"}})
