@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steward.contracts import Connection, Connector, Tools
-from steward.model.errors import ConfigError
+from steward.model.errors import ConfigError, TryAgain
 from steward.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Hub:
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     _connected: dict[str, Connection] = field(default_factory=dict)
+    _touched: Sequence[str] = ()                # by calls that are worked off, and still to be looked at
 
     @cached_property
     def connectors(self) -> Mapping[str, Connector]:
@@ -144,16 +145,26 @@ class Hub:
         return receive(self.db, name, inbox, headers, body, now=self.clock(), writer=writer)
 
     def work_off(self) -> bool:
-        """Work off some of the calls that wait: records, facts, decisions, actions; whether any waited."""
+        """Work off some of the calls that wait: records, facts, decisions, actions; whether any waited.
+
+        Accounts that could not be looked at, as the database was busy, are looked at the next time; after a crash
+        the next sweep does.
+        """
         from steward import operate
         from steward.pipeline.drain import Identify, drain
 
         report = drain(self.db, _Late(self), self.connectors, operate.acknowledge_in, self.clock(),
                        identify=Identify(self.settings.truth, tuple(self.connectors)))
-        if report.account_ids:
-            self.derive(report.account_ids)
-            self.evaluate(report.account_ids)
-        if report.account_ids or report.responses:
+        touched = sorted({*self._touched, *report.account_ids})
+        self._touched = ()
+        if touched:
+            try:
+                self.derive(touched)
+                self.evaluate(touched)
+            except TryAgain:
+                self._touched = touched
+                raise
+        if touched or report.responses:
             self.deliver()
         return bool(report.done + report.parked)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from steward import views
+from steward.model.errors import Unavailable
+from steward.pipeline.derive import DeriveReport
 from steward.web.worker import Worker
 from steward.wiring import Hub
 
@@ -100,3 +103,28 @@ def test_a_bug_is_logged_with_its_place_and_without_any_secret(
     given = [served.sandboxes["slack"].settings()["token"], served.sandboxes["hubspot"].settings()["access_token"]]
     assert "test_hooks.py" in told
     assert not [secret for secret in given if secret in told]
+
+
+class _BusyOnce(Hub):
+    """A hub whose database is busy at the first look."""
+
+    looked: tuple[Sequence[str] | None, ...] = ()
+
+    def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
+        self.looked = (*self.looked, account_ids)
+        if len(self.looked) == 1:
+            raise Unavailable("the database is busy")
+        return super().derive(account_ids)
+
+
+def test_an_account_that_could_not_be_looked_at_is_looked_at_again(served: Any) -> None:
+    """The call is closed by then, and the vendor will not send it again."""
+    hub = _BusyOnce(served.hub.settings, served.hub.db)
+    hub._touched = [views.accounts(served.hub.db)[0].id]
+    with pytest.raises(Unavailable):
+        hub.work_off()
+    hub.work_off()
+    hub.work_off()
+
+    assert len(hub.looked) == 2
+    assert hub.looked[0] == hub.looked[1]
