@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.slack.blocks import draw, sentence
@@ -14,6 +15,7 @@ from steward.model.actions import Action, Card, IdempotencyKey, Message, Receipt
 from steward.model.errors import OutcomeUnknown, RecordRejected
 
 EVENT_TYPE = "steward_action"                       # the type of our message metadata
+REMEMBERED = timedelta(minutes=5)                   # who leaves gets at most so long after it what was meant for them
 
 # What Slack says of a person who cannot be written to; the channel hears it instead.
 _NOBODY = {"users_not_found", "user_not_found", "user_disabled", "user_not_visible"}
@@ -28,6 +30,7 @@ class SlackSink:
 
     def __init__(self, client: Client, settings: SlackSettings, tools: Tools) -> None:
         self._client, self._settings, self._tools = client, settings, tools
+        self._known: dict[str, tuple[str, datetime]] = {}       # e-mail -> the direct channel, and until when
 
     def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
         """Post or redraw the message.
@@ -84,6 +87,15 @@ class SlackSink:
         raise RecordRejected("slack: the message names neither a person's e-mail nor a channel", "to")
 
     def _direct_message(self, email: str) -> str | None:
+        """The channel of the person's direct messages, asked for once in a while: Slack allows few such calls."""
+        channel, until = self._known.get(email, ("", None))
+        if until is None or self._tools.now() >= until:
+            channel = self._open(email) or ""
+            if channel:
+                self._known[email] = (channel, self._tools.now() + REMEMBERED)
+        return channel or None
+
+    def _open(self, email: str) -> str | None:
         try:
             user = self._client.read("users.lookupByEmail", email=email).get("user") or {}
             if user.get("deleted") or not user.get("id"):

@@ -35,6 +35,17 @@ def test_a_person_gets_a_direct_message(connect: Connect, sandbox: SlackSandbox)
     assert effect.detail["client_msg_id"]
 
 
+def test_a_person_is_looked_up_once_for_many_messages(connect: Connect, sandbox: SlackSandbox) -> None:
+    """Slack allows 50 look-ups a minute; a morning with a hundred messages must not wait for that."""
+    sink = _sink(connect())
+    for number in range(3):
+        sink.deliver(TO_ANA, f"{KEY}/{number}")
+
+    asked = [path.rsplit("/", 1)[-1] for _, _, path, _ in sandbox.calls]
+    assert asked.count("users.lookupByEmail") == asked.count("conversations.open") == 1
+    assert asked.count("chat.postMessage") == 3
+
+
 @pytest.mark.parametrize("email", ["left@sandbox.example", "nobody@sandbox.example"])
 def test_a_message_for_nobody_goes_to_the_channel_and_says_for_whom(
     connect: Connect, sandbox: SlackSandbox, email: str,
