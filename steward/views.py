@@ -351,8 +351,9 @@ def find_account(tx: Transaction, wanted: str) -> str:
             return found[0]
         if found:
             raise ConfigError(f'"{wanted}" is the name of {len(found)} accounts: {", ".join(found[:5])}. Say which id')
-    near = difflib.get_close_matches(word, {name.casefold(): "" for name in (*names.values(), *domains.values())}, 1)
-    hint = f' Did you mean "{near[0]}"?' if near else " See them with: steward accounts list"
+    written = {name.casefold(): name for name in (*domains.values(), *names.values())}
+    near = difflib.get_close_matches(word, written, 1)
+    hint = f' Did you mean "{" ".join(written[near[0]].split())}"?' if near else " See them with: steward accounts list"
     raise ConfigError(f'there is no account "{wanted}".{hint}')
 
 

@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         answer = app(_in_full(list(arguments)))
     except StewardError as error:
-        return _refused(str(error), arguments)
+        return _refused(str(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -96,17 +96,15 @@ def run(arguments: Sequence[str]) -> int:
             raise
         return _refused(
             f"This is a bug in Steward: {type(error).__name__}. Nothing was lost: what was stored stays stored. "
-            "Run it again with STEWARD_DEBUG=1 for the whole story, and please report that.", arguments, OUR_BUG)
+            "Run it again with STEWARD_DEBUG=1 for the whole story, and please report that.", OUR_BUG)
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
 
 
-def _refused(text: str, arguments: Sequence[str], code: int = FIX) -> int:
-    """Say on stderr what was wrong, and to a machine in its one JSON object too."""
+def _refused(text: str, code: int = FIX) -> int:
+    """Say on stderr what was wrong; stdout stays empty, so that no program reads half an answer."""
     from steward.cli import show
 
     show.note(text)
-    if "--json" in arguments:
-        show.as_json({"error": text, "exit_code": code})
     return code
 
 

@@ -121,13 +121,25 @@ class _Reader:
 
     def series(self, fact: Scalar, node: Node) -> tuple[Any, ...]:
         out: list[Any] = []
-        for token in node.text.split() if isinstance(node, Scalar) else ():
+        for token in self.ticked(fact, node.text) if isinstance(node, Scalar) else ():
             repeated = _REPEATED.fullmatch(token)
             value = self.literal(fact, repeated[1] if repeated else token, node.mark)
             out += [value] * (int(repeated[2]) + 1 if repeated else 1)
         if not out:
             self.wrong(node.mark, f'"{fact.text}" has no values', 'write them in one text: "72 58x6 _"')
         return tuple(out) or (None,)
+
+    def ticked(self, fact: Scalar, text: str) -> list[str]:
+        """The values of a series one by one; a unit belongs to the number before it: "10k EUR 60k EURx2"."""
+        spec, out = self.catalog.get(fact.text), list[str]()
+        units = {"day", "days", spec.unit} if spec else set[str]()
+        for token in text.split():
+            repeated = _REPEATED.fullmatch(token)
+            if out and (repeated[1] if repeated else token) in units:
+                out[-1] += f" {token}"
+            else:
+                out.append(token)
+        return out
 
     def value(self, fact: Scalar, node: Node) -> Any:
         if not isinstance(node, Scalar):

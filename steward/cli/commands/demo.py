@@ -168,7 +168,7 @@ def _tell(config: Path, summary: Mapping[str, Any], home: Path, *, once: bool) -
             touched, titles, show.width() or 100)):
         show.line(line)
     show.line(f"\nWhere to look next (first: export STEWARD_CONFIG={nearest(config)})")
-    for what, where in _next(min(touched, key=lambda each: [*titles].index(each.playbook), default=None)):
+    for what, where in _next(next((each for name in titles for each in touched if each.playbook == name), None)):
         show.line(f"  {what:18} {where}")
     if once:
         show.line(f"  {'what Slack got':18} {nearest(home / 'sandboxes' / 'slack' / 'ledger.jsonl')}")
