@@ -23,7 +23,7 @@ async def nightly() -> State[dict[str, int]]:
     tidied = await with_hub(lambda hub: hub.tidy())
     counts = {
         "failed parts": sum(not state.is_completed() for state in states),
-        "files removed": tidied,
+        "rows and files let go": tidied,
         "dead runs reaped": len(await reap()),
         "old runs deleted": await delete_old_runs(KEEP_RUNS_DAYS),
     }

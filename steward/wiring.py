@@ -174,9 +174,12 @@ class Hub:
             return
 
     def tidy(self) -> int:
-        """Delete the files of the lake that nobody can see any more; how many."""
+        """Let go what nobody will ask for: thin the snapshots, forget old calls, delete unseen files; how many."""
+        from steward.store import facts, inbox
+
         with self.db.write() as tx:
-            return self.db.lake.sweep(tx, self.clock())
+            facts.thin(tx, self.clock())
+            return inbox.forget(tx, self.clock()) + self.db.lake.sweep(tx, self.clock())
 
 
 class _Late(Mapping[str, Connection]):

@@ -1,10 +1,13 @@
-"""Fact snapshots: what we knew about every account at one instant, kept for ever; and the accounts newer than it."""
+"""Fact snapshots: what we knew about every account at one instant, and the accounts newer than it.
+
+Every snapshot of the last two days is kept, and of each day before them its last one, for ever.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,8 +18,9 @@ from steward.store import lake as lakes
 from steward.store.database import Database
 from steward.store.instants import from_text, to_text
 from steward.store.lake import PendingSegment, Segment
-from steward.store.schema import hot_account
+from steward.store.schema import hot_account, segment
 
+KEEP_ALL = timedelta(days=2)
 _PART = "base"                                 # step 2 adds deltas
 _FEW = 500
 _PUT = text("""
@@ -54,6 +58,19 @@ def show_snapshot(tx: Connection, pending: PendingSegment) -> None:
     """Make the file visible when `tx` commits."""
     lakes.of(tx).show(tx, [pending])
     tx.execute(hot_account.delete().where(hot_account.c.known_at <= to_text(pending.known_at)))
+
+
+def thin(tx: Connection, now: datetime) -> int:
+    """Retire what nobody will ask for: of days that lie `KEEP_ALL` back, all snapshots but the day's last; how many.
+
+    The one that stands is never retired.
+    """
+    old = [each for each in lakes.of(tx).visible(tx, "facts") if each.known_at < now - KEEP_ALL]
+    last = {each.known_at.astimezone(UTC).date(): each.id for each in sorted(old, key=lambda each: each.known_at)}
+    gone = [each.id for each in old if last[each.known_at.astimezone(UTC).date()] != each.id]
+    for segment_id in gone:
+        tx.execute(segment.update().where(segment.c.id == segment_id).values(retired_at=to_text(now)))
+    return len(gone)
 
 
 def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:

@@ -22,6 +22,7 @@ from steward.store.instants import from_text, to_text
 from steward.store.schema import identity, inbox, record
 
 MOST_ATTEMPTS = 3
+KEEP_DONE = timedelta(days=90)
 _ENCODED = "base64:"
 _AT_ONCE = 900
 
@@ -197,3 +198,9 @@ def _to_text(body: bytes) -> str:
 
 def _to_bytes(stored: str) -> bytes:
     return base64.b64decode(stored[len(_ENCODED):]) if stored.startswith(_ENCODED) else stored.encode()
+
+
+def forget(tx: Connection, now: datetime) -> int:
+    """Delete calls that were done `KEEP_DONE` ago: until then the same call is known again; how many."""
+    done = (inbox.c.state == "done") & (inbox.c.received_at < to_text(now - KEEP_DONE))
+    return tx.execute(inbox.delete().where(done)).rowcount

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 
 from steward.model.errors import StewardError
 from steward.wiring import Hub
 
 LOOK_EVERY_S = 1.0
+DELIVER_EVERY_S = 10.0      # what is due later, or was put off, waits for no webhook
 _log = logging.getLogger(__name__)
 
 
@@ -47,8 +49,12 @@ class Worker:
         self._news.set()
 
     def _run(self) -> None:
+        deliver_at = 0.0
         while not self._stopping.is_set():
             self._news.clear()
+            if time.monotonic() >= deliver_at:
+                self._due.set()
+                deliver_at = time.monotonic() + DELIVER_EVERY_S
             if not self._work_off():
                 self._news.wait(LOOK_EVERY_S)
 

@@ -126,3 +126,20 @@ def test_a_file_that_was_not_shown_is_not_known(database: Database, now: datetim
     facts.write_snapshot(database, snapshot(now, a={}), now)
     with database.read() as tx:
         assert facts.latest(tx) is None
+
+
+def test_of_old_days_the_last_snapshot_stays(database: Database, now: datetime) -> None:
+    """A sweep every quarter of an hour would fill the disk; a backtest asks for days."""
+    hours = [0, 5, 24, 30, 24 * 5, 24 * 5 + 1]
+    start = now.replace(hour=1)
+    for hour in hours:
+        facts.save_snapshot(database, snapshot(now, a={"health.score": float(hour)}), start + timedelta(hours=hour))
+
+    with database.write() as tx:
+        gone = facts.thin(tx, start + timedelta(hours=24 * 5 + 2))
+        kept = facts.history(tx)
+        standing = facts.latest(tx)
+
+    assert gone == 2
+    assert kept == [start + timedelta(hours=hour) for hour in (5, 30, 24 * 5, 24 * 5 + 1)]
+    assert scores(standing) == {"a": float(24 * 5 + 1)}

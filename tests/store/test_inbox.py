@@ -111,3 +111,16 @@ def test_a_call_in_trouble_waits_and_is_tried_again(database: Any) -> None:
         assert claimed.trouble == "not yet"
         assert inbox.park(tx, claimed, "never")
         assert inbox.list_(tx, "parked")[0].trouble == "never"
+
+
+def test_a_call_long_done_is_forgotten_and_what_waits_is_not(database: Any) -> None:
+    """Ninety days a call is known again; after that it only fills the disk."""
+    with database.write() as tx:
+        for name in ("done", "waits"):
+            inbox.put(tx, "hubspot", name, b"{}", NOW)
+        claimed = next(each for each in inbox.claim(tx, NOW, 10, 30) if each.delivery_id == "done")
+        inbox.done(tx, claimed)
+
+        assert inbox.forget(tx, NOW + inbox.KEEP_DONE) == 0
+        assert inbox.forget(tx, after(1) + inbox.KEEP_DONE) == 1
+        assert inbox.counts(tx) == {"pending": 1}
