@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import uvicorn
 
-from steward.model.errors import StewardError
+from steward.model.errors import ConfigError, StewardError
 from steward.web.app import create_app
 from steward.wiring import open_hub
 
@@ -33,7 +35,8 @@ def main() -> int:
                 create_app(hub), host=chosen.host or web.host, port=port, log_level="warning", access_log=False,
                 timeout_graceful_shutdown=20,
             ))
-            asyncio.run(_serve(server, as_json=chosen.json))
+            with _listen(server.config.host, port) as line:
+                asyncio.run(_serve(server, line, as_json=chosen.json))
     except StewardError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -46,13 +49,24 @@ def _stop(*_: object) -> None:
     sys.exit(0)
 
 
-async def _serve(server: uvicorn.Server, *, as_json: bool) -> None:
-    serving = asyncio.create_task(server.serve())
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f'cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}. Stop what listens there, or give another '
+            "--port (0 takes a free one)"
+        ) from None
+
+
+async def _serve(server: uvicorn.Server, line: socket.socket, *, as_json: bool) -> None:
+    serving = asyncio.create_task(server.serve([line]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started:
-        host, port = server.config.host, server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://{host}:{port}"
+        host, port = server.config.host, line.getsockname()[1]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         text = f"serving {url}   documentation: {url}/docs   webhooks: {url}/hooks/CONNECTION"
         sys.stdout.write((json.dumps({"url": url}) if as_json else text) + "\n")
         sys.stdout.flush()

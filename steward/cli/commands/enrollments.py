@@ -33,9 +33,10 @@ def list_(
     if options.json:
         show.as_json({"enrollments": rows})
         return 0
-    show.table(("enrollment", "account", "version", "state", "since", "reason", "acknowledged by"), [
+    show.table(("enrollment", "account", "version", "state", "since", "reason", "acknowledged by",
+                "needs attention"), [
         (each.id, each.account, each.version, each.state, f"{each.since:%Y-%m-%d %H:%M}", each.reason,
-         each.acknowledged_by or "")
+         each.acknowledged_by or "", "; ".join(each.needs_attention))
         for each in rows
     ])
     show.line(_following(rows, options))

@@ -61,7 +61,8 @@ def _as_yaml(described: Mapping[str, Mapping[str, Any]]) -> str:
 
     from ruamel.yaml import YAML
 
-    out = StringIO()
-    YAML(typ="safe", pure=True).dump(show.plain({"connections": {
+    out, yaml = StringIO(), YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width = False, 1000
+    yaml.dump(show.plain({"connections": {
         name: {"connector": name, "settings": each["settings"]} for name, each in described.items()}}), out)
     return out.getvalue().rstrip()
