@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import signal
 import socket
 import sys
@@ -55,8 +54,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(
-            f'cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}. Stop what listens there, or give another '
-            "--port (0 takes a free one)"
+            f"cannot listen on {host}, port {port}: {error.strerror}. Stop what listens there, or give another --host "
+            "or --port (0 takes a free one)"
         ) from None
 
 
