@@ -169,9 +169,9 @@ def _tell(config: Path, summary: Mapping[str, Any], home: Path, *, once: bool) -
         show.line(line)
     show.line(f"\nWhere to look next (first: export STEWARD_CONFIG={nearest(config)})")
     for what, where in _next(next((each for name in titles for each in touched if each.playbook == name), None)):
-        show.line(f"  {what:18} {where}")
+        show.line(f"  {what:20} {where}")
     if once:
-        show.line(f"  {'what Slack got':18} {nearest(home / 'sandboxes' / 'slack' / 'ledger.jsonl')}")
+        show.line(f"  {'what slack got':20} {nearest(home / 'sandboxes' / 'slack' / 'ledger.jsonl')}")
         show.line("It ends here; without --once it stays up with schedules and webhooks.")
 
 
@@ -207,12 +207,12 @@ def _stay(config: Path, home: Path, events: Iterator[Any], sandboxes: Mapping[st
         if live is None or web is None:
             raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
         for what, where in (
-            ("flows, schedules", live["ui"]), ("API", f"{web['url']}/docs"),
+            ("flows, schedules", live["ui"]), ("API", f"{web['url']}/docs   (token: web.tokens in steward.yaml)"),
             *((f"what {name} got", each["ledger"]) for name, each in sandboxes.items() if name != "usage"),
             ("webhooks", f"{web['url']}/hooks/hubspot, /hooks/usage, /hooks/slack"),
             ("logs", nearest(home / "logs")), ("start afresh", f"rm -r {nearest(home)}"),
         ):
-            show.line(f"  {what:18} {where}")
+            show.line(f"  {what:20} {where}")
         show.line("Up until Ctrl-C.")
         ended = threading.Event()
 

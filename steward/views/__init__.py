@@ -1,0 +1,24 @@
+"""What a person may ask. The store and the engine in, frozen answers out; CLI, API and pages draw the same ones."""
+
+from steward.views.accounts import account, accounts
+from steward.views.company import match_reviews, summary
+from steward.views.enrollments import enrollments, outbox, touched
+from steward.views.find import NOTHING_DERIVED, find_account
+from steward.views.lines import (
+    AccountLine,
+    AccountView,
+    ActionLine,
+    ContributionLine,
+    EnrollmentLine,
+    FactLine,
+    ReviewLine,
+    Summary,
+    Touched,
+)
+from steward.views.plans import explain, plan
+
+__all__ = [
+    "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
+    "ReviewLine", "Summary", "Touched", "account", "accounts", "enrollments", "explain", "find_account",
+    "match_reviews", "outbox", "plan", "summary", "touched",
+]

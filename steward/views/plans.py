@@ -1,0 +1,69 @@
+"""What a playbook would do now, and why it did or did not do something for one account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from steward.engine.explain import Explanation
+from steward.engine.explain import explain as explain_row
+from steward.engine.freshness import freshen_row
+from steward.engine.gates import Gates
+from steward.engine.plan import Plan, Today
+from steward.engine.plan import plan as plan_today
+from steward.model.enrollments import State
+from steward.model.errors import ConfigError
+from steward.store import enrollments as store_enrollments
+from steward.store import facts as store_facts
+from steward.views.enrollments import is_entry
+from steward.views.find import NOTHING_DERIVED, find_account, row_of
+
+if TYPE_CHECKING:
+    from steward.engine.language import Playbook
+    from steward.model.facts import FactSpec
+    from steward.settings import Settings
+    from steward.store.database import Database
+
+
+def plan(
+    db: Database, playbook: Playbook, catalog: Mapping[str, FactSpec], settings: Settings, now: datetime, *,
+    before: Playbook | None = None,
+) -> Plan:
+    """Who would enter, leave and stay if `playbook` were evaluated now; performs nothing.
+
+    With `before`, the playbook as it is live: whom the change of its conditions brings in and takes out.
+    """
+    with db.read() as tx:
+        snapshot = store_facts.latest(tx)
+        if snapshot is None:
+            raise ConfigError(NOTHING_DERIVED)
+        today = Today(
+            snapshot.frame, catalog, now, ZoneInfo(settings.company.timezone),
+            store_enrollments.open_of(tx, playbook.id), store_enrollments.last_closed(tx, playbook.id))
+    return plan_today(playbook, today, before)
+
+
+def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
+    db: Database, playbook: Playbook, catalog: Mapping[str, FactSpec], settings: Settings, wanted: str, now: datetime,
+) -> Explanation:
+    """Why `playbook` did or did not fire for the account that `wanted` means.
+
+    Raises:
+        ConfigError: there is no such account, or several, or nothing is derived yet.
+    """
+    with db.read() as tx:
+        account_id = find_account(tx, wanted)
+        row, _ = row_of(tx, account_id)
+        opened = store_enrollments.open_of(tx, playbook.id, [account_id]).get(account_id)
+        closed = store_enrollments.last_closed(tx, playbook.id, [account_id]).get(account_id)
+        decisions = store_enrollments.decisions(tx, enrollment_id=opened.id) if opened else []
+        inhibitor = next((
+            name for name in playbook.inhibited_by
+            if (found := store_enrollments.open_of(tx, name, [account_id]).get(account_id))
+            and found.state is not State.BLOCKED), "")
+    silent = freshen_row(row, catalog, now).get("account.do_not_contact") is True
+    return explain_row(
+        playbook, row, catalog, now, enrollment=opened, last_closed=closed, zone=ZoneInfo(settings.company.timezone),
+        gates=Gates(silent, inhibitor), entry=next((each for each in decisions if is_entry(each)), None))
