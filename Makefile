@@ -13,7 +13,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv .venv; } || { \
 	  echo "python3 has no venv module here. Run as root: apt-get install python3-venv"; exit 2; }
 	@echo "setting up .venv (two to three minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
@@ -37,7 +37,7 @@ bench: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate --no-strip-extras \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.lock
 
 clean:
