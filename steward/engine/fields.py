@@ -17,6 +17,11 @@ PEOPLE = ("csm", "account_manager", "csm_manager")
 _KINDS = ("cta", "task", "message")
 _STEP_2 = ("touchpoint", "update", "opportunity", "success_plan", "webhook", "email_draft", "branch", "wait", "if",
            "needs", "approve")
+_MEANT = {
+    "on": "when", "if": "when", "condition": "when", "conditions": "when", "then": "do",
+    "actions": "do", "steps": "do", "name": "title", "description": "why", "reason": "why", "cooldown": "again_after",
+    "enabled": "mode", "status": "mode", "channel": "to", "recipient": "to", "assignee": "assign", "due_in": "due",
+}
 _LIMIT = re.compile(r"(?:(\d{1,6}))?(?:\s*(?:or)?\s*(\d{1,3}(?:\.\d+)?)\s*%)?")
 _RAMP = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -37,8 +42,10 @@ class Fields:
                 self.findings.error("STW107", key.mark, f'"{key.text}" is not supported by this version of Steward',
                                     "remove it; nothing is ever ignored silently")
             elif key.text not in known:
+                meant = _MEANT.get(key.text)        # what other tools call it
+                remedy = f'did you mean "{meant}"?' if meant in known else near(key.text, known)
                 self.findings.error("STW103", key.mark, f'unknown key "{key.text}"{where}',
-                                    near(key.text, known) or f"known here: {', '.join(known)}")
+                                    remedy or f"known here: {', '.join(known)}")
 
     def text(self, node: Node | None, most: int = 500) -> str | None:
         """One value as text."""

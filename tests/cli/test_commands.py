@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +135,15 @@ def test_a_wrong_name_in_the_settings_is_found_by_the_doctor(company: Path, stew
     assert said.code == 1
     assert "FAIL routing.message" in said.out
     assert 'there is no connection "filez". Did you mean "files"?' in said.out
+
+
+def test_a_port_that_is_taken_is_said_in_words(company: Path) -> None:
+    """The commonest trouble of a second start; a stack trace says it to nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run([sys.executable, "-m", "steward.cli.main", "serve", "--port", port],
+                              capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"cannot listen on 127.0.0.1, port {port}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -75,6 +75,7 @@ def test_a_typo_is_shown_with_line_column_caret_and_suggestion(load: Load, examp
     ("unless: acknowledged, to: csm_manager", "unless: acknowleged, to: csm_manager", "STW106", 18, 26,
      'did you mean "acknowledged"?'),
     ("title: Health", "titel: Health", "STW103", 2, 1, 'did you mean "title"?'),
+    ("title: Health", "name: Health", "STW103", 2, 1, 'did you mean "title"?'),
 ])
 def test_each_fault_has_its_place_and_its_remedy(
     load: Load, example_text: str, was: str, becomes: str, code: str, line: int, column: int, remedy: str,
