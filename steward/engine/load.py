@@ -51,13 +51,14 @@ def load_playbook(
     return playbook
 
 
-def load_file(path: Path, catalog: Mapping[str, FactSpec]) -> Playbook:
-    """The playbook in the file at `path`, with the templates of the `messages.yaml` beside it.
+def load_file(path: Path, catalog: Mapping[str, FactSpec], folder: Path | None = None) -> Playbook:
+    """The playbook in the file at `path`, with the templates of the `messages.yaml` beside it, else in `folder`.
 
     Raises:
         PlaybookError: the file cannot be read, or is wrong.
     """
-    return load_playbook(read_text(path), str(path), catalog, messages_beside(path, catalog))
+    near = folder / path.name if folder and not (path.parent / MESSAGES).exists() else path
+    return load_playbook(read_text(path), str(path), catalog, messages_beside(near, catalog))
 
 
 def messages_beside(path: Path, catalog: Mapping[str, FactSpec]) -> Mapping[str, MessageTemplate]:

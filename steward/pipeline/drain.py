@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 120.0
+LEASE_S = 30.0
 WAIT_S = 5.0                                # after the first failure, then twice that
 NOT_READY_S = 300.0
 

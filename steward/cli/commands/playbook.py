@@ -88,7 +88,7 @@ def plan(
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        candidates = (load_file(file, hub.catalog),) if file else hub.playbooks
+        candidates = (load_file(file, hub.catalog, hub.settings.playbooks),) if file else hub.playbooks
         chosen = _chosen(candidates, playbooks)
         live = {each.id: each for each in hub.playbooks} if file else {}
         plans = [views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), before=live.get(each.id))
