@@ -23,7 +23,7 @@ from flows.server import prefect_server
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-SYNC_EVERY_S, DELIVER_EVERY_S = 300, 30
+EVALUATE_EVERY_S, DELIVER_EVERY_S = 300, 30
 
 
 def main() -> int:
@@ -126,13 +126,18 @@ async def _live(api: str) -> None:
 
     from flows.deliver import deliver
     from flows.evaluate import evaluate
+    from flows.hub import with_hub
     from flows.nightly import nightly
-    from flows.sync import sync_all
+    from flows.sync import sync
 
+    every = await with_hub(lambda hub: {
+        name: hub.settings.connections[name].every for name, known in hub.connectors.items() if known.streams
+    })
     one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     deployments = [
-        await sync_all.ato_deployment("sync", interval=SYNC_EVERY_S, concurrency_limit=one),
-        await evaluate.ato_deployment("evaluate", interval=SYNC_EVERY_S, concurrency_limit=one),
+        *[await sync.ato_deployment(f"sync-{name}", parameters={"connection": name}, interval=each,
+                                    concurrency_limit=one) for name, each in every.items()],
+        await evaluate.ato_deployment("evaluate", interval=EVALUATE_EVERY_S, concurrency_limit=one),
         await deliver.ato_deployment("deliver", interval=DELIVER_EVERY_S, concurrency_limit=one),
         await nightly.ato_deployment("nightly", cron="17 2 * * *", concurrency_limit=one),
     ]

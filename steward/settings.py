@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from steward.model.errors import ConfigError
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -28,6 +30,15 @@ def _zone(text: str) -> str:
     except (ValueError, OSError, KeyError):
         raise ValueError("no time zone has this name; they read Europe/Berlin") from None
     return text
+
+
+def _interval(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    found = re.fullmatch(r"([1-9]\d{0,5}) ?([smhd])", written)
+    if not found:
+        raise ValueError("write how often as 30s, 5m, 1h or 1d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 class _Block(BaseModel):
@@ -56,7 +67,7 @@ class ConnectionBlock(_Block):
 
     connector: str
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)  # holds secrets, not yet typed as such
-    every: str = "15m"
+    every: Annotated[timedelta, BeforeValidator(_interval)] = timedelta(minutes=15)  # `python -m flows live` pulls so
 
 
 class Routing(_Block):

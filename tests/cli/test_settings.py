@@ -18,6 +18,7 @@ SECRET = "s3cret-of-the-operator"
     ("connections: {crm: {connector: hubspt}}\n", 'there is no connector "hubspt". Did you mean "hubspot"?'),
     ("- a\n", "holds no settings. Begin with: company:"),
     ("company: {currency: dollars}\n", "a currency has three capital letters"),
+    ("connections: {crm: {connector: hubspot, every: often}}\n", "write how often as 30s, 5m, 1h or 1d"),
     ("company: {timezone: Mars/Base}\n", "no time zone has this name"),
     ("web: {tokens: {a: \"${NOT_SET_ANYWHERE}\"}}\n", 'the environment variable "NOT_SET_ANYWHERE", which is not set'),
     (f"web:\n  tokens: {{a: {SECRET}\n", "steward.yaml:3:1: not YAML: expected ',' or '}'"),
