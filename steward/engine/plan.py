@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,8 +12,9 @@ import polars as pl
 
 from steward.engine.expression import Expression, leaves
 from steward.engine.freshness import freshen
+from steward.engine.gates import Gates, blocked_by
 from steward.engine.language import Playbook
-from steward.engine.lifecycle import Look, advance
+from steward.engine.lifecycle import Look, advance, cooldown_from
 from steward.engine.sweep import Swept, sweep
 from steward.engine.walk import clause_text, walk
 from steward.model.enrollments import Enrollment, State, Verdict
@@ -33,7 +34,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Against the stored enrollments, or against the playbook as it was: `stays` and `unknown` are counts."""
+    """Against the stored enrollments, or against the playbook as it was: `stays` and `unknown` are counts.
+
+    `held`: the conditions are true, and a gate says no; its `clause` is the gate's reason.
+    """
 
     playbook_id: str
     version: str
@@ -41,6 +45,7 @@ class Plan:
     leaves: tuple[Move, ...]
     stays: int
     unknown: int
+    held: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Today:
     zone: ZoneInfo
     opened: Mapping[str, Enrollment]
     closed: Mapping[str, Enrollment]
+    gates: Mapping[str, Gates] = field(default_factory=dict)   # of those accounts whom one may stop
 
 
 def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Plan:
@@ -69,9 +75,22 @@ def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Pl
     changed = [*(inside - was), *(was - inside)]
     rows = {row["account_id"]: row for row in today.frame.filter(
         pl.col("account_id").is_in(changed)).iter_rows(named=True)}
-    enters = [_move(playbook, today, rows.get(each, {"account_id": each}), True, before) for each in inside - was]
+    reasons = {each: no for each in inside - was if (no := _gate(playbook, today, each))}
+    enters = [_move(playbook, today, rows.get(each, {"account_id": each}), True, before)
+              for each in inside - was - reasons.keys()]
+    held = [replace(_move(playbook, today, rows.get(each, {"account_id": each}), True, before), clause=no)
+            for each, no in reasons.items()]
     gone = [_move(playbook, today, rows.get(each, {"account_id": each}), False, before) for each in was - inside]
-    return Plan(playbook.id, playbook.version, _sorted(enters), _sorted(gone), len(inside & was), swept.waiting)
+    return Plan(playbook.id, playbook.version, _sorted(enters), _sorted(gone), len(inside & was), swept.waiting,
+                _sorted(held))
+
+
+def _gate(playbook: Playbook, today: Today, account_id: str) -> str:
+    """Why a gate would stop this account; "" where all let it pass."""
+    closed = today.closed.get(account_id)
+    return blocked_by(
+        today.gates.get(account_id, Gates()), playbook, Verdict.TRUE, now=today.now, zone=today.zone,
+        cooldown_from=cooldown_from(closed) if closed else None)
 
 
 def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:

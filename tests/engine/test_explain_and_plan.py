@@ -13,6 +13,7 @@ import pytest
 from steward.engine.explain import explain
 from steward.engine.language import Playbook
 from steward.engine.lifecycle import Look, Verdicts, advance
+from steward.engine.gates import Gates
 from steward.engine.plan import Today, plan
 from steward.engine.sweep import sweep, sweep_rows
 from steward.engine.walk import walk
@@ -140,3 +141,18 @@ def test_plan_of_an_edit_shows_what_the_edit_does(
     assert [(move.account_id, move.clause) for move in found.enters] == [("acct_2", "health.score < 50 (40)")]
     assert [(move.account_id, move.clause) for move in found.leaves] == [("acct_1", "health.score < 50 (58)")]
     assert found.stays == 1
+
+
+def test_plan_says_whom_a_gate_would_stop(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """An account that asked not to be contacted does not enter, and the plan must not say so."""
+    rows = [account("acct_1"), account("acct_2"), account("acct_3")]
+    gates = {"acct_1": Gates(do_not_contact=True), "acct_2": Gates(inhibited_by="fire")}
+    today = Today(frame(*rows), catalog, NOW, ZONE, {}, {}, gates)
+
+    found = plan(example, today)
+
+    assert [move.account_id for move in found.enters] == ["acct_3"]
+    assert [(move.account_id, move.clause.split(":")[0]) for move in found.held] == [
+        ("acct_1", "do_not_contact"), ("acct_2", "inhibited")]

@@ -98,11 +98,11 @@ def plan(
         return 0
     for each in plans:
         show.line(f"{each.playbook_id}@{each.version}{' against what is live' if each.playbook_id in live else ''}")
-        for sign, moves in (("+", each.enters), ("-", each.leaves)):
+        for sign, moves in (("+", each.enters), ("-", each.leaves), ("!", each.held)):
             for move in moves:
                 show.line(f"  {sign} {move.account_id}  {show.word(move.name)}   {show.word(move.clause)}")
         show.line(f"  {len(each.enters)} enter, {len(each.leaves)} leave, {each.stays} stay, "
-                  f"{each.unknown} wait for data.")
+                  f"{len(each.held)} held by a gate, {each.unknown} wait for data.")
     moved = next((move.account_id for each in plans for move in (*each.enters, *each.leaves)), "ACCOUNT")
     show.line("Nothing was performed. Next: "
               + (_make_live(chosen[0], options) if file else options.command(f"playbook explain {moved}")))
