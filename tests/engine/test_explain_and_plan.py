@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from steward.engine.explain import explain
+from steward.engine.gates import Gates
 from steward.engine.language import Playbook
 from steward.engine.lifecycle import Look, Verdicts, advance
-from steward.engine.gates import Gates
 from steward.engine.plan import Today, plan
 from steward.engine.sweep import sweep, sweep_rows
 from steward.engine.walk import walk
