@@ -79,7 +79,7 @@ def test_the_demo_twice_does_everything_once(story: Any) -> None:
 @pytest.mark.skipif(not LONG, reason="STEWARD_TORTURE=1 runs the demo on PostgreSQL too")
 def test_the_demo_on_postgresql(story: Any, request: pytest.FixtureRequest) -> None:
     """What is tried on a laptop must be what runs in production."""
-    url = request.getfixturevalue("_postgres_copies")(request.node.nodeid)
+    url = request.getfixturevalue("_postgres_shelf").make()
     _assert_twice_is_once(story, "--postgres", url)
 
 

@@ -91,7 +91,7 @@ def test_a_killed_delivery_loses_nothing_and_doubles_nothing(
     """A customer's CSM must get each task once, and never none, however often the machine dies."""
     if store == "postgresql" and not LONG:
         pytest.skip("STEWARD_TORTURE=1 runs this on PostgreSQL too")
-    url = request.getfixturevalue("_postgres_copies")(request.node.nodeid) if store == "postgresql" else ""
+    url = request.getfixturevalue("_postgres_shelf").make() if store == "postgresql" else ""
     began = time.monotonic()
     vendors = story.vendors(ACCOUNTS)
     names = [f"check_in_{number}" for number in range(PLAYBOOKS)]

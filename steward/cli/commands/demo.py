@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -39,6 +40,8 @@ def demo(
     """Sync a made-up company from Salesforce, HubSpot and product usage, evaluate four playbooks, and act in Slack
     and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
     _check(accounts)
+    for number in (signal.SIGTERM, signal.SIGINT):     # a shell starts what it puts behind `&` with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     home = data_dir.resolve()
     home.mkdir(parents=True, exist_ok=True)
     as_of = _world(home, accounts, seed)
@@ -223,5 +226,10 @@ def _stay(config: Path, home: Path, events: Iterator[Any], sandboxes: Mapping[st
 
         for lines in (events, said):
             threading.Thread(target=listen, args=(lines,), daemon=True).start()
-        ended.wait()
+        try:
+            while not ended.wait(0.5):      # a signal that another thread takes must be noticed too
+                continue
+        except KeyboardInterrupt:
+            show.note("Stopping: what is in hand is finished first.")
+            return 0
     raise ConfigError(f'a part of the demo ended; see the logs in "{home / "logs"}"')
