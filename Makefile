@@ -37,7 +37,7 @@ bench: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra bench --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.lock
 
 clean:
