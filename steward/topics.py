@@ -26,7 +26,7 @@ class Topic:
         """The playbooks whose first step asks for work of this topic."""
         return tuple(
             each for each in playbooks
-            if {step.type for step in each.do if step.kind in ("cta", "task")} & set(self.cta_types)
+            if {step.do.type for step in each.steps() if step.do.kind in ("cta", "task")} & set(self.cta_types)
         )
 
 

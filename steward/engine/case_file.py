@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from steward.engine.calendars import Calendar
 from steward.engine.document import Block, Listing, Node, Scalar, read
 from steward.engine.durations import parse_duration
 from steward.engine.findings import Findings, Mark, near, playbook_error
@@ -49,7 +50,7 @@ class Cases:
 
     start: datetime
     tick: timedelta
-    zone: ZoneInfo
+    calendar: Calendar
     cases: tuple[Case, ...]
 
 
@@ -82,7 +83,7 @@ class _Reader:
         out: list[Case] = []
         for item in self.items(root.get("cases"), node.mark):
             out.append(self.case(self.block(item), out[-1].given if out else {}))
-        return Cases(start, self.tick, ZoneInfo(zone.text if isinstance(zone, Scalar) else "UTC"), tuple(out))
+        return Cases(start, self.tick, Calendar(ZoneInfo(zone.text if isinstance(zone, Scalar) else "UTC")), tuple(out))
 
     def case(self, block: Block, before: Mapping[str, Any]) -> Case:
         self.known(block, _CASE_KEYS)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from steward.engine.calendars import Calendar
 from steward.engine.case_file import Case, Cases, Expected, read_cases
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook
@@ -69,14 +69,14 @@ class _Account:
     closed: Enrollment | None = None
     done: list[str] = field(default_factory=list)
 
-    def labels(self, playbook: Playbook, now: datetime, zone: ZoneInfo) -> tuple[str, ...]:
+    def labels(self, playbook: Playbook, now: datetime, calendar: Calendar) -> tuple[str, ...]:
         """What may be said of where it stands, the usual word first."""
         if self.open is not None:
             return (self.open.state.value,)
         if self.closed is None:
             return ("idle",)
         since = cooldown_from(self.closed)
-        cooling = since is not None and playbook.again_after.after(since, zone) > now
+        cooling = since is not None and playbook.again_after.after(since, calendar) > now
         return ("cooldown" if cooling else "idle", self.closed.reason, State.CLOSED.value)
 
 
@@ -101,7 +101,7 @@ def _play(playbook: Playbook, cases: Cases, case: Case) -> list[str]:
 def _look(playbook: Playbook, cases: Cases, account: _Account, row: Mapping[str, Any], now: datetime) -> None:
     found = Verdicts({path: ask(row) for path, ask in closures_of(playbook).items()})
     gates = Gates(do_not_contact=row.get("account.do_not_contact") is True)
-    step = advance(Look(playbook, row["account_id"], found, now, cases.zone, gates), account.open, account.closed)
+    step = advance(Look(playbook, row["account_id"], found, now, cases.calendar, gates), account.open, account.closed)
     account.done += [kind_of(playbook, planned) for planned in step.planned]
     account.open = step.enrollment
     if step.enrollment is not None and step.enrollment.state is State.CLOSED:
@@ -110,7 +110,9 @@ def _look(playbook: Playbook, cases: Cases, account: _Account, row: Mapping[str,
 
 def kind_of(playbook: Playbook, planned: Planned) -> str:
     """ "cta", "task", "message" or "escalate"."""
-    return "escalate" if planned.part == "escalate" else playbook.do[planned.position].kind
+    if planned.part == "escalate":
+        return "escalate"
+    return next(each.do.kind for each in playbook.steps() if each.path == planned.path)
 
 
 def _compare(
@@ -118,7 +120,7 @@ def _compare(
 ) -> list[str]:
     out = []
     for name, wanted in expected.labels.items():
-        labels = accounts[name].labels(playbook, now, cases.zone)
+        labels = accounts[name].labels(playbook, now, cases.calendar)
         if wanted not in labels:
             held = accounts[name].open
             why = f" ({held.reason})" if held and held.reason else ""

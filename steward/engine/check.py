@@ -31,7 +31,7 @@ def check_files(paths: Sequence[Path], catalog: Mapping[str, FactSpec]) -> tuple
 
 def unperformable(playbook: Playbook, actions: Collection[str]) -> tuple[str, ...]:
     """The kinds of action that `playbook` needs and none of `actions`, what the connections can do, performs."""
-    needed = {"message" if isinstance(step, MessageStep) else "open_cta" for step in playbook.do}
+    needed = {"message" if isinstance(step.do, MessageStep) else "open_cta" for step in playbook.steps()}
     if playbook.escalate:
         needed.add("message")
     return tuple(sorted(needed - set(actions)))

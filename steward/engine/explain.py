@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from steward.engine.calendars import Calendar
 from steward.engine.durations import Duration
 from steward.engine.freshness import age_text
 from steward.engine.gates import Gates, blocked_by
@@ -51,7 +51,7 @@ class Explanation:
 
 def explain(
     playbook: Playbook, row: Mapping[str, Any], catalog: Mapping[str, FactSpec], now: datetime, *,
-    enrollment: Enrollment | None = None, last_closed: Enrollment | None = None, zone: ZoneInfo,
+    enrollment: Enrollment | None = None, last_closed: Enrollment | None = None, calendar: Calendar,
     gates: Gates | None = None, entry: Decision | None = None,
 ) -> Explanation:
     """Why the account of `row` stands where it stands: its open `enrollment`, the `last_closed` one before.
@@ -61,7 +61,7 @@ def explain(
     entered = enrollment is not None and enrollment.state in (State.ACTIVE, State.RECOVERING)
     walked = walk(playbook.clears if entered else playbook.when, row, catalog, now)
     scope = walk(playbook.scope, row, catalog, now) if playbook.scope is not None else None
-    state, progress = _state(playbook, enrollment, last_closed, now, zone)
+    state, progress = _state(playbook, enrollment, last_closed, now, calendar)
     lines = [("scope ", clause) for clause in scope.clauses] if scope and not entered else []
     if entered:
         lines += [("when  ", clause) for clause in walk(playbook.when, row, catalog, now).clauses]
@@ -70,7 +70,7 @@ def explain(
     scope_verdict = scope.verdict if scope else Verdict.TRUE
     known_by = enrollment or last_closed
     since = cooldown_from(known_by) if known_by else None
-    no = blocked_by(gates or Gates(), playbook, scope_verdict, cooldown_from=since, now=now, zone=zone)
+    no = blocked_by(gates or Gates(), playbook, scope_verdict, cooldown_from=since, now=now, calendar=calendar)
     arm = enrollment.arm if enrollment and entered else arm_of(playbook, str(row.get("account_id")))
     named = row.get("account.name")
     return Explanation(
@@ -78,7 +78,7 @@ def explain(
         playbook_id=playbook.id, version=playbook.version, at=now, state=state, progress=progress,
         scope=scope.clauses if scope else (), clauses=walked.clauses, verdict=walked.verdict,
         gates=f"{'passed' if entered else no or 'all pass'}; arm: {arm.value}",
-        next=_next(playbook, enrollment, walked, scope, zone), fired=_fired(entry, catalog),
+        next=_next(playbook, enrollment, walked, scope, calendar), fired=_fired(entry, catalog),
         shown=tuple(clause_lines(lines, catalog, now)))
 
 
@@ -121,11 +121,12 @@ def _data(clause: Clause, now: datetime) -> str:
 
 
 def _state(
-    playbook: Playbook, enrollment: Enrollment | None, last_closed: Enrollment | None, now: datetime, zone: ZoneInfo,
+    playbook: Playbook, enrollment: Enrollment | None, last_closed: Enrollment | None, now: datetime,
+    calendar: Calendar,
 ) -> tuple[str, str]:
     if enrollment is None:
         since = cooldown_from(last_closed) if last_closed else None
-        cooling = since is not None and playbook.again_after.after(since, zone) > now
+        cooling = since is not None and playbook.again_after.after(since, calendar) > now
         return ("cooldown" if cooling else "idle"), ""
     lengths = {State.PENDING: playbook.for_, State.RECOVERING: playbook.keep_for}
     length = lengths.get(enrollment.state)
@@ -137,7 +138,7 @@ def _state(
 
 
 def _next(
-    playbook: Playbook, enrollment: Enrollment | None, walked: Walked, scope: Walked | None, zone: ZoneInfo,
+    playbook: Playbook, enrollment: Enrollment | None, walked: Walked, scope: Walked | None, calendar: Calendar,
 ) -> str:
     if playbook.mode is Mode.PAUSED:
         return "nothing: the playbook is paused"
@@ -145,9 +146,9 @@ def _next(
     if scope is not None and scope.verdict is not Verdict.TRUE and not entered:
         return f"nothing: scope is {scope.verdict.value}{_nearest(scope, 'into scope')}"
     if enrollment is not None and enrollment.state is State.PENDING and walked.verdict is Verdict.TRUE:
-        return f"{_at('ACTIVE', playbook.for_, enrollment, zone)}{_nearest(walked, 'out')}"
+        return f"{_at('ACTIVE', playbook.for_, enrollment, calendar)}{_nearest(walked, 'out')}"
     if enrollment is not None and enrollment.state is State.RECOVERING and walked.verdict is Verdict.TRUE:
-        return f"{_at('CLOSED', playbook.keep_for, enrollment, zone)}{_nearest(walked, 'back')}"
+        return f"{_at('CLOSED', playbook.keep_for, enrollment, calendar)}{_nearest(walked, 'back')}"
     if walked.verdict is Verdict.UNKNOWN:
         missing = {clause.text.split(" ", 1)[0] for clause in walked.clauses if clause.verdict is Verdict.UNKNOWN}
         return f"nothing before this is known: {', '.join(sorted(missing))}"
@@ -162,8 +163,8 @@ def _next(
     return f"waits at the gate{_nearest(walked, way)}"
 
 
-def _at(state: str, length: Duration, enrollment: Enrollment, zone: ZoneInfo) -> str:
-    return f"{state} at {length.after(enrollment.since, zone):%Y-%m-%d %H:%M}Z if nothing changes"
+def _at(state: str, length: Duration, enrollment: Enrollment, calendar: Calendar) -> str:
+    return f"{state} at {length.after(enrollment.since, calendar):%Y-%m-%d %H:%M}Z if nothing changes"
 
 
 def _nearest(walked: Walked, way: str) -> str:

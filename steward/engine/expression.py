@@ -64,6 +64,11 @@ class Not:
 
 Expression = Leaf | All | Any | Not
 
+ALWAYS: Expression = All(())
+"""TRUE of everybody, whatever is known of them."""
+NEVER: Expression = Any(())
+"""FALSE of everybody."""
+
 
 def leaves(expression: Expression) -> Iterator[Leaf]:
     """Every leaf, from left to right."""

@@ -11,7 +11,7 @@ from steward.engine.document import Block, Listing, Node, Scalar
 from steward.engine.durations import Duration, parse_duration
 from steward.engine.expression import Expression
 from steward.engine.findings import Findings, near
-from steward.engine.language import CTA_TYPES, CtaStep, Limit, MessageStep, Mode, Rung, Step
+from steward.engine.language import CTA_TYPES, Act, CtaStep, Limit, MessageStep, Mode, Rung, Step
 
 PEOPLE = ("csm", "account_manager", "csm_manager")
 _KINDS = ("cta", "task", "message")
@@ -75,10 +75,8 @@ class Fields:
         found = parse_duration(node.text) if isinstance(node, Scalar) else None
         if found is None:
             shown = node.text if isinstance(node, Scalar) else "this"
-            later = isinstance(node, Scalar) and node.text.strip().endswith("bh")
-            self.findings.error("STW107" if later else "STW106", node.mark,
-                                "business hours are not supported by this version of Steward" if later
-                                else f'"{shown}" is no length of time', "write it as 3d, 12h or 2bd (business days)")
+            self.findings.error("STW106", node.mark, f'"{shown}" is no length of time',
+                                "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)")
         return found
 
     def whole(self, node: Node | None, low: int, high: int) -> int | None:
@@ -149,9 +147,9 @@ class Fields:
             if node is not None:
                 self.findings.error("STW106", node.mark, '"do" is a list of steps', "write: - message: {to: csm}")
             return ()
-        return tuple(step for step in (self._step(item) for item in node.items) if step)
+        return tuple(Step(step, f"do[{at}]") for at, item in enumerate(node.items) if (step := self._step(item)))
 
-    def _step(self, node: Node) -> Step | None:
+    def _step(self, node: Node) -> Act | None:
         if not isinstance(node, Block) or not node.entries:
             self.findings.error("STW106", node.mark, "this is no step", "write: - message: {to: csm}")
             return None

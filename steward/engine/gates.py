@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from steward.engine.calendars import Calendar
 from steward.engine.language import Playbook
 from steward.model.enrollments import Verdict
 
@@ -17,10 +17,15 @@ class Gates:
     do_not_contact: bool = False
     inhibited_by: str = ""                  # the playbook whose open enrollment blocks this one
     over_limit: int | None = None           # the limit, once more accounts than that would enter
+    silenced: str = ""                      # "until 2026-03-09 by ana: they migrate"
+    entered_at: tuple[datetime, ...] = ()   # when enrollments of this subject became active, for `at_most`
+    cap: str = ""                           # "owner ana@us.test has 15 of 15 open, 3rd in line by value"
+    control: bool = False                   # the holdout arm that is assigned to the account's family
 
 
 def blocked_by(
-    gates: Gates, playbook: Playbook, scope: Verdict, *, cooldown_from: datetime | None, now: datetime, zone: ZoneInfo,
+    gates: Gates, playbook: Playbook, scope: Verdict, *, cooldown_from: datetime | None, now: datetime,
+    calendar: Calendar,
 ) -> str:
     """The first gate that says no, with its reason; "" where all let it pass. `limit` and approval come after."""
     if gates.do_not_contact:
@@ -31,6 +36,6 @@ def blocked_by(
         return "data: nobody can say whether the account is in scope"
     if gates.inhibited_by:
         return f"inhibited: {gates.inhibited_by} is open on this account"
-    if cooldown_from is not None and (over := playbook.again_after.after(cooldown_from, zone)) > now:
+    if cooldown_from is not None and (over := playbook.again_after.after(cooldown_from, calendar)) > now:
         return f"cooldown: until {over:%Y-%m-%d %H:%M}Z"
     return ""

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
+from steward.engine.calendars import Calendar
 from steward.engine.gates import Gates, blocked_by
 from steward.engine.language import Mode, Playbook, Rung
 from steward.model.actions import IdempotencyKey
@@ -41,7 +41,7 @@ class Planned:
     """One step to perform: of `do` or of `escalate`, by its position."""
 
     part: Literal["do", "escalate"]
-    position: int
+    path: str
     key: IdempotencyKey
 
 
@@ -69,8 +69,13 @@ class Look:
     account_id: str
     verdicts: Verdicts
     now: datetime
-    zone: ZoneInfo
+    calendar: Calendar
     gates: Gates = field(default_factory=Gates)
+    subject_id: str = ""                    # "" is the account itself
+    cause: str | None = None                # the event or the person that asks for entry
+    revoked: bool = False                   # the event of `revoke_on` has happened to what began the enrollment
+    delivered: frozenset[str] = frozenset()  # keys of steps ("do.0") that have a receipt
+    failed: frozenset[str] = frozenset()    # keys of steps that were given up
 
 
 def advance(look: Look, enrollment: Enrollment | None, last_closed: Enrollment | None) -> Advance:
@@ -113,7 +118,7 @@ def _enter(look: Look, last_closed: Enrollment | None) -> Advance:
     fresh = Enrollment(
         enrollment_id(playbook.id, look.account_id, number), playbook.id, playbook.version, look.account_id, number,
         State.PENDING, since=look.now, looked_at=look.now, body=body)
-    if playbook.for_.after(look.now, look.zone) <= look.now:
+    if playbook.for_.after(look.now, look.calendar) <= look.now:
         return _through_gates(look, fresh, "idle")
     return _move(look, fresh, State.PENDING, f"when is true; it must stay so for {playbook.for_}", "idle")
 
@@ -129,7 +134,7 @@ def _waiting(look: Look, enrollment: Enrollment) -> Advance:
     if verdict is UNKNOWN or held.enrollment is None:
         return held
     running = held.enrollment
-    if running.state is State.PENDING and look.playbook.for_.after(running.since, look.zone) > look.now:
+    if running.state is State.PENDING and look.playbook.for_.after(running.since, look.calendar) > look.now:
         return held
     if running.state is State.AWAITING_APPROVAL and not running.body.get("approved_by"):
         return held
@@ -139,7 +144,7 @@ def _waiting(look: Look, enrollment: Enrollment) -> Advance:
 
 def _through_gates(look: Look, enrollment: Enrollment, was: str) -> Advance:
     reason = blocked_by(look.gates, look.playbook, look.verdicts.of("scope"),
-                        cooldown_from=cooldown_from(enrollment), now=look.now, zone=look.zone)
+                        cooldown_from=cooldown_from(enrollment), now=look.now, calendar=look.calendar)
     if reason:
         if enrollment.state is State.BLOCKED and enrollment.reason == reason:
             return Advance(enrollment)
@@ -151,8 +156,7 @@ def _through_gates(look: Look, enrollment: Enrollment, was: str) -> Advance:
     entered = replace(
         enrollment, state=State.ACTIVE, entered_at=look.now, since=look.now, looked_at=look.now, reason="", arm=arm,
         version=look.playbook.version, step=len(look.playbook.do), body=_without(enrollment.body, "held"))
-    steps = tuple(
-        Planned("do", at, _key(entered, f"do.{at}")) for at in range(len(look.playbook.do)))
+    steps = tuple(Planned("do", each.path, _key(entered, each.key)) for each in look.playbook.do)
     decision = _decision(look, entered, was, State.ACTIVE.value, f"when held for {look.playbook.for_}"
                          if look.playbook.for_.amount else "when is true")
     running = _held(look, entered, _active_unknown(look, entered)).enrollment or entered
@@ -167,14 +171,14 @@ def _active(look: Look, enrollment: Enrollment) -> Advance:
         return ended
     until = look.verdicts.of("until")
     if until is TRUE:
-        if look.playbook.keep_for.after(look.now, look.zone) <= look.now:
+        if look.playbook.keep_for.after(look.now, look.calendar) <= look.now:
             return _close(look, enrollment, "cleared", "until is true")
         running = _held(look, enrollment, False).enrollment or enrollment
         waiting = replace(running, body={**running.body, "active_since": running.since.isoformat()})
         return _move(look, waiting, State.RECOVERING, f"until is true; it must stay so for {look.playbook.keep_for}")
     held = _held(look, enrollment, _active_unknown(look, enrollment))
     running = held.enrollment or enrollment
-    if not running.body.get("held") and look.playbook.timeout.after(running.since, look.zone) <= look.now:
+    if not running.body.get("held") and look.playbook.timeout.after(running.since, look.calendar) <= look.now:
         return _close(look, running, "expired", f"nothing cleared it within {look.playbook.timeout}")
     rungs = _rungs_due(look, running)
     return Advance(_with_rungs(running, rungs), None, rungs, held.changed or bool(rungs))
@@ -193,7 +197,7 @@ def _recovering(look: Look, enrollment: Enrollment) -> Advance:
         return replace(onward, decision=onward.decision or moved.decision, changed=True)
     held = _held(look, enrollment, until is UNKNOWN)
     running = held.enrollment or enrollment
-    if until is TRUE and look.playbook.keep_for.after(running.since, look.zone) <= look.now:
+    if until is TRUE and look.playbook.keep_for.after(running.since, look.calendar) <= look.now:
         return _close(look, running, "cleared", f"until held for {look.playbook.keep_for}")
     return held
 
@@ -208,7 +212,7 @@ def _ended(look: Look, enrollment: Enrollment) -> Advance | None:
         return _close(look, enrollment, f"exit:{name}", f"exit {name} is true")
     goal = look.playbook.goal
     if goal and enrollment.entered_at and look.verdicts.of("goal.when") is TRUE:
-        in_time = look.now <= goal.within.after(enrollment.entered_at, look.zone)
+        in_time = look.now <= goal.within.after(enrollment.entered_at, look.calendar)
         return _close(look, enrollment, "goal_met", "the goal is met") if in_time else None
     return None
 
@@ -219,7 +223,7 @@ def _rungs_due(look: Look, enrollment: Enrollment) -> tuple[Planned, ...]:
     """The rungs whose time has come, each once; time that was held counts as none."""
     done = enrollment.body.get("rungs", [])
     return tuple(
-        Planned("escalate", at, _key(enrollment, f"escalate.{at}"))
+        Planned("escalate", f"escalate[{at}]", _key(enrollment, f"escalate.{at}"))
         for at, rung in enumerate(look.playbook.escalate)
         if at not in done and _rung_is_due(look, enrollment, at, rung)
     )
@@ -235,7 +239,7 @@ def _rung_is_due(look: Look, enrollment: Enrollment, at: int, rung: Rung) -> boo
         return False
     # While active, `since` is the entry moved on by what was held; the clock of what is held now stands.
     clock = enrollment.looked_at if enrollment.body.get("held") else look.now
-    return rung.after.after(enrollment.since, look.zone) <= clock
+    return rung.after.after(enrollment.since, look.calendar) <= clock
 
 
 def _active_unknown(look: Look, enrollment: Enrollment) -> bool:
@@ -249,7 +253,7 @@ def _active_unknown(look: Look, enrollment: Enrollment) -> bool:
 def _with_rungs(enrollment: Enrollment, rungs: tuple[Planned, ...]) -> Enrollment:
     if not rungs:
         return enrollment
-    done = sorted({*enrollment.body.get("rungs", []), *(planned.position for planned in rungs)})
+    done = sorted({*enrollment.body.get("rungs", []), *(int(planned.path[9:-1]) for planned in rungs)})
     return replace(enrollment, rung=len(done), body={**enrollment.body, "rungs": done})
 
 

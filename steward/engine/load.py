@@ -14,7 +14,7 @@ from steward.engine.document import Block, Node, Scalar, read
 from steward.engine.expression import Expression, canonical
 from steward.engine.fields import Fields
 from steward.engine.findings import Finding, Findings, Mark, errors_of, near, playbook_error
-from steward.engine.language import DEFAULT_TIMEOUT, Goal, MessageStep, Mode, Playbook
+from steward.engine.language import DEFAULT_TIMEOUT, CtaStep, Goal, MessageStep, Mode, Playbook
 from steward.engine.messages import read_messages
 from steward.engine.reasoning import warn_about
 from steward.engine.template import MessageTemplate
@@ -217,7 +217,7 @@ def canonical_form(playbook: Playbook) -> str:
         {"kind": step.kind, "to": step.to, "template": step.template} if isinstance(step, MessageStep)
         else {"kind": step.kind, "type": step.type, "due": str(step.due), "assign": step.assign,
               "priority": step.priority}
-        for step in playbook.do
+        for step in (each.do for each in playbook.do) if isinstance(step, (MessageStep, CtaStep))
     ]
     rungs = [
         [str(rung.after), rung.to, canonical(rung.only_if),

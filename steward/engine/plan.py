@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from steward.engine.calendars import Calendar
 from steward.engine.expression import Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates, blocked_by
@@ -55,7 +55,7 @@ class Today:
     frame: pl.DataFrame
     catalog: Mapping[str, FactSpec]
     now: datetime
-    zone: ZoneInfo
+    calendar: Calendar
     opened: Mapping[str, Enrollment]
     closed: Mapping[str, Enrollment]
     gates: Mapping[str, Gates] = field(default_factory=dict)   # of those accounts whom one may stop
@@ -89,7 +89,7 @@ def _gate(playbook: Playbook, today: Today, account_id: str) -> str:
     """Why a gate would stop this account; "" where all let it pass."""
     closed = today.closed.get(account_id)
     return blocked_by(
-        today.gates.get(account_id, Gates()), playbook, Verdict.TRUE, now=today.now, zone=today.zone,
+        today.gates.get(account_id, Gates()), playbook, Verdict.TRUE, now=today.now, calendar=today.calendar,
         cooldown_from=cooldown_from(closed) if closed else None)
 
 
@@ -97,7 +97,7 @@ def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:
     """The accounts with an open enrollment after a look now."""
     found = set()
     for account_id, seen in swept.looks.items():
-        step = advance(Look(playbook, account_id, seen, today.now, today.zone),
+        step = advance(Look(playbook, account_id, seen, today.now, today.calendar),
                        today.opened.get(account_id), today.closed.get(account_id))
         if step.enrollment is not None and step.enrollment.state is not State.CLOSED:
             found.add(account_id)

@@ -1,4 +1,4 @@
-"""An enrollment: one account's way through one playbook; a decision: why it took a step of that way."""
+"""An enrollment: one subject's way through one playbook; a decision: why it took a step of that way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class State(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     ACTIVE = "active"
     RECOVERING = "recovering"               # `until` is true, `keep_for` has not elapsed
-    CLOSED = "closed"                       # `reason`: cleared | goal_met | exit | expired | cancelled | lapsed
+    CLOSED = "closed"                       # `reason`: cleared | goal_met | exit:<id> | expired | revoked | …
 
 
 class Arm(StrEnum):
@@ -40,10 +40,11 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """One row of the store. `id` is "playbook/account/number".
+    """One row of the store. `id` is "playbook/subject/number".
 
     `since`: when this state's clock began. What is unknown holds the clock: an evaluation moves `since` on
-    by the time that passed since `looked_at`.
+    by the time that passed since `looked_at`. `wake_at`: the next instant at which time alone may change something;
+    before it, only a verdict, a person or a receipt can.
     """
 
     id: str
@@ -58,11 +59,18 @@ class Enrollment:
     closed_at: datetime | None = None
     reason: str = ""
     arm: Arm = Arm.TREATMENT
-    step: int = 0                           # how many steps of `do` are planned
+    step: int = 0                           # the instruction of the program that comes next
     rung: int = 0                           # how many rungs of `escalate` are planned
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     body: dict[str, Any] = field(default_factory=dict)
+    subject_id: str = ""                    # the account's own id, or that of its contact or opportunity
+    cause: str | None = None                # what began it, once for ever: "event:<event id>", "manual:<who and when>"
+    wake_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not self.subject_id:
+            object.__setattr__(self, "subject_id", self.account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +100,4 @@ class Decision:
     to_state: str
     reason: str
     clauses: tuple[Clause, ...] = ()
+    version: str = ""                       # the playbook's, as it decided

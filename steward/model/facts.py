@@ -41,6 +41,7 @@ class FactSpec:
     high: float | None = None
     one_of: tuple[str, ...] = ()            # the values of a TEXT fact, where they are few
     fresh_within: timedelta | None = None
+    subject: str = "account"                # or "contact", "opportunity": whose fact it is; see engine/language.py
 
 
 @dataclass(frozen=True, slots=True)

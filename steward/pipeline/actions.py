@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from steward.contracts import Connector
 from steward.engine import template
+from steward.engine.calendars import Calendar
 from steward.engine.freshness import age_text
-from steward.engine.language import CtaStep, Playbook, Rung
+from steward.engine.language import CtaStep, MessageStep, Playbook, Rung
 from steward.engine.lifecycle import Planned
 from steward.engine.walk import clause_text
 from steward.model.actions import Action, Button, Card, CardField, Message, OpenCta
@@ -41,7 +42,7 @@ class Desk:
     people: People
     external_ids: Mapping[str, Mapping[str, str]]
     now: datetime
-    zone: ZoneInfo
+    calendar: Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,19 @@ def desk(
     """The desk for the accounts named."""
     return Desk(
         settings, connectors, catalog, People.load(tx, settings, account_ids),
-        identity.external_ids(tx, account_ids), now, ZoneInfo(settings.company.timezone))
+        identity.external_ids(tx, account_ids), now, Calendar(ZoneInfo(settings.company.timezone)))
 
 
 def outbox_row(at: Desk, cause: Cause, planned: Planned) -> OutboxRow | str:
     """The row for one step; in words why there is none, where nobody can be told or nothing can perform it."""
     if planned.part == "escalate":
-        rung = cause.playbook.escalate[planned.position]
+        rung = cause.playbook.escalate[int(planned.path[9:-1])]
         return _message_row(at, cause, planned, rung.to, rung)
-    step = cause.playbook.do[planned.position]
+    step = next(each.do for each in cause.playbook.steps() if each.path == planned.path)
     if isinstance(step, CtaStep):
         return _cta_row(at, cause, planned, step)
+    if not isinstance(step, MessageStep):
+        return f"{planned.key}: no connection can perform a {step.kind}"
     return _message_row(at, cause, planned, step.to, None)
 
 
@@ -105,7 +108,7 @@ def _cta_row(at: Desk, cause: Cause, planned: Planned, step: CtaStep) -> OutboxR
     cta = OpenCta(
         account_external_id=known[connection], type=step.type,
         subject=f"{cause.playbook.title}: {name}"[:_MOST_SUBJECT], body="\n\n".join(part for part in parts if part),
-        due_on=step.due.day_after(at.now, at.zone), priority=step.priority,
+        due_on=step.due.day_after(at.now, at.calendar), priority=step.priority,
         assignee_email=assignee.email if assignee else None)
     return _row(at, cause, planned, connection, cta)
 
@@ -147,7 +150,8 @@ def card_of(at: Desk, cause: Cause, rung: Rung | None) -> Card:
 
 def _words(playbook: Playbook) -> template.MessageTemplate:
     """The first template that its messages name, or the plain one."""
-    named = next((step.template for step in playbook.do if not isinstance(step, CtaStep) and step.template), "")
+    messages = (each.do for each in playbook.steps() if isinstance(each.do, MessageStep))
+    named = next((each.template for each in messages if each.template), "")
     return playbook.template(named) or template.plain(playbook.id, playbook.title, playbook.why)
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from steward.contracts import Connector
+from steward.engine.calendars import Calendar
 from steward.engine.expression import facts_of
 from steward.engine.freshness import age_text, freshen, freshen_row
 from steward.engine.gates import Gates
@@ -106,7 +107,7 @@ class _Run:
 
     def load(self, playbooks: Sequence[Playbook], account_ids: Sequence[str] | None) -> None:
         """Read what the gates and the sweep need."""
-        self.zone = ZoneInfo(self.settings.company.timezone)
+        self.calendar = Calendar(ZoneInfo(self.settings.company.timezone))
         self.account_ids = set(self.frame["account_id"].to_list())
         self.opened = {each.id: enrollments.open_of(self.tx, each.id, account_ids) for each in playbooks}
         needed = facts_of(*(condition for each in playbooks for condition in each.conditions().values()))
@@ -131,7 +132,7 @@ class _Run:
         if self.whole:
             for account_id, enrollment in opened.items():
                 if account_id not in self.account_ids:
-                    look = Look(playbook, account_id, Verdicts({}), self.now, self.zone)
+                    look = Look(playbook, account_id, Verdicts({}), self.now, self.calendar)
                     steps[account_id] = cancel(look, enrollment, "the account is gone")
         changed = {account_id: step for account_id, step in steps.items() if step.changed}
         rows, trouble = self._store(playbook, changed, opened)
@@ -148,7 +149,7 @@ class _Run:
         closed: Mapping[str, Enrollment], over_limit: int | None = None,
     ) -> Advance:
         gates = Gates(account_id in self.silent, self._inhibitor(playbook, account_id), over_limit)
-        look = Look(playbook, account_id, seen, self.now, self.zone, gates)
+        look = Look(playbook, account_id, seen, self.now, self.calendar, gates)
         return advance(look, opened.get(account_id), closed.get(account_id))
 
     def _inhibitor(self, playbook: Playbook, account_id: str) -> str:

@@ -21,7 +21,7 @@ from steward.store.instants import from_text, to_text
 from steward.store.schema import decision, enrollment
 
 CHUNK = 900                                 # ids in one IN (…), below SQLite's limit on variables
-_INSTANTS = ("since", "looked_at", "entered_at", "closed_at", "acknowledged_at")
+_INSTANTS = ("since", "looked_at", "entered_at", "closed_at", "acknowledged_at", "wake_at")
 
 
 def open_of(
@@ -150,6 +150,7 @@ def record(tx: Connection, decisions: Sequence[Decision]) -> int:
             "enrollment_id": each.enrollment_id, "playbook_id": each.playbook_id, "account_id": each.account_id,
             "decided_at": to_text(each.decided_at), "from_state": each.from_state, "to_state": each.to_state,
             "reason": each.reason, "clauses": json.dumps([_clause_out(one) for one in each.clauses]),
+            "version": each.version,
         }
         for each in decisions
     ]
@@ -170,7 +171,7 @@ def decisions(
         Decision(
             found["enrollment_id"], found["playbook_id"], found["account_id"], from_text(found["decided_at"]),
             found["from_state"], found["to_state"], found["reason"],
-            tuple(_clause_in(one) for one in json.loads(found["clauses"])),
+            tuple(_clause_in(one) for one in json.loads(found["clauses"])), found["version"],
         )
         for found in tx.execute(statement).mappings()
     ]
@@ -211,6 +212,7 @@ def _values(each: Enrollment) -> dict[str, Any]:
         "id": each.id, "playbook_id": each.playbook_id, "version": each.version, "account_id": each.account_id,
         "number": each.number, "state": each.state.value, "reason": each.reason, "arm": each.arm.value,
         "step": each.step, "rung": each.rung, "acknowledged_by": each.acknowledged_by, "body": json.dumps(each.body),
+        "subject_id": each.subject_id, "cause": each.cause,
     }
     for name in _INSTANTS:
         at = getattr(each, name)

@@ -123,12 +123,26 @@ playbook_version = Table(
     Column("applied_at", String(40), nullable=False),
 )
 
+release = Table(                                           # what was applied; the last row of a playbook is live
+    "release", metadata,
+    Column("number", Integer, primary_key=True),
+    Column("playbook_id", String(64), nullable=False, index=True),
+    Column("version", String(16), nullable=False),
+    Column("mode", String(16), nullable=False),            # engine.language.Mode, or retired
+    Column("ramp", Float, nullable=False, default=0.0),
+    Column("priority", Integer, nullable=False, default=50),
+    Column("applied_at", String(40), nullable=False),
+    Column("by", String(128), nullable=False),
+    Column("note", Text, nullable=False, default=""),
+)
+
 enrollment = Table(
     "enrollment", metadata,
-    Column("id", String(160), primary_key=True),           # playbook/account/number
+    Column("id", String(160), primary_key=True),           # playbook/subject/number
     Column("playbook_id", String(64), nullable=False),
     Column("version", String(16), nullable=False),
     Column("account_id", String(40), nullable=False, index=True),
+    Column("subject_id", String(64), nullable=False),      # the account's own id, or its contact's or opportunity's
     Column("number", Integer, nullable=False),
     Column("state", String(24), nullable=False),           # model.enrollments.State
     Column("since", String(40), nullable=False),           # when this state's clock began; what is unknown moves it on
@@ -136,14 +150,17 @@ enrollment = Table(
     Column("closed_at", String(40)),
     Column("reason", String(128), nullable=False, default=""),   # closed: why; blocked: the gate
     Column("arm", String(16), nullable=False, default="treatment"),
-    Column("step", Integer, nullable=False, default=0),    # next of `do`
+    Column("step", Integer, nullable=False, default=0),    # the next instruction of the program
     Column("rung", Integer, nullable=False, default=0),    # next of `escalate`
     Column("acknowledged_at", String(40)),
     Column("acknowledged_by", String(255)),
     Column("looked_at", String(40), nullable=False),       # the last evaluation
+    Column("cause", String(400)),                          # the event or the person that began it
+    Column("wake_at", String(40)),                         # when time alone may change something
     Column("body", Text, nullable=False, default="{}"),    # what else the engine keeps
-    UniqueConstraint("playbook_id", "account_id", "number"),
-    Index("enrollment_open", "playbook_id", "account_id", unique=True,
+    UniqueConstraint("playbook_id", "subject_id", "number", name="enrollment_number"),
+    UniqueConstraint("playbook_id", "cause", name="enrollment_cause"),   # one event enrols once, for ever
+    Index("enrollment_open", "playbook_id", "subject_id", unique=True,
           sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'")),
     Index("enrollment_state", "playbook_id", "state"),
 )
@@ -159,6 +176,64 @@ decision = Table(
     Column("to_state", String(24), nullable=False),
     Column("reason", Text, nullable=False),
     Column("clauses", Text, nullable=False),               # JSON: the three-valued trace
+    Column("version", String(16), nullable=False, server_default=""),   # the playbook's
+)
+
+arm = Table(                                               # who is control, once and for ever
+    "arm", metadata,
+    Column("playbook_id", String(64), primary_key=True),
+    Column("salt", String(128), primary_key=True),
+    Column("family_id", String(40), primary_key=True),     # the account at the top of the family
+    Column("arm", String(16), nullable=False),             # treatment | control
+    Column("stratum", String(255), nullable=False, default=""),
+    Column("position", Integer, nullable=False),           # in its stratum, from 0
+    Column("assigned_at", String(40), nullable=False),
+    UniqueConstraint("playbook_id", "salt", "stratum", "position", name="arm_position"),
+)
+
+silence = Table(
+    "silence", metadata,
+    Column("id", String(36), primary_key=True),
+    Column("matchers", Text, nullable=False),              # JSON: {"playbook": …, "owner": …, fact: value}
+    Column("author", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("starts_at", String(40), nullable=False),
+    Column("ends_at", String(40), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("ended_by", String(128)),                       # ended before its time
+)
+
+event = Table(
+    "event", metadata,
+    Column("id", String(380), primary_key=True),           # connection/noun/record/name
+    Column("name", String(64), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("account_id", String(40), nullable=False),
+    Column("record", String(255), nullable=False),         # external id of what it happened to
+    Column("happened_at", String(40), nullable=False),
+    Column("known_at", String(40), nullable=False),
+    Index("event_by_name", "name", "known_at"),
+)
+
+event_use = Table(                                         # what a playbook made of an event, once
+    "event_use", metadata,
+    Column("playbook_id", String(64), primary_key=True),
+    Column("event_id", String(380), primary_key=True),
+    Column("used_at", String(40), nullable=False),
+    Column("outcome", String(64), nullable=False),         # enrolled | already_open | when_false | too_old …
+)
+
+digest_line = Table(                                       # waits to be told together with others
+    "digest_line", metadata,
+    Column("key", String(255), primary_key=True),          # the idempotency key of the step
+    Column("recipient", String(320), nullable=False),
+    Column("due_at", String(40), nullable=False),
+    Column("enrollment_id", String(160), nullable=False),
+    Column("account_id", String(40), nullable=False),
+    Column("playbook_id", String(64), nullable=False),
+    Column("body", Text, nullable=False),                  # JSON: the row of the outbox that it would have been
+    Column("sent_in", String(255)),                        # the key of the message that told it
+    Index("digest_due", "due_at", sqlite_where=text("sent_in IS NULL"), postgresql_where=text("sent_in IS NULL")),
 )
 
 data_incident = Table(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from steward.engine.calendars import Calendar
 from steward.engine.explain import Explanation
 from steward.engine.explain import explain as explain_row
 from steward.engine.freshness import freshen, freshen_row
@@ -44,7 +45,7 @@ def plan(
         if snapshot is None:
             raise ConfigError(NOTHING_DERIVED)
         today = Today(
-            snapshot.frame, catalog, now, ZoneInfo(settings.company.timezone),
+            snapshot.frame, catalog, now, Calendar(ZoneInfo(settings.company.timezone)),
             store_enrollments.open_of(tx, playbook.id), store_enrollments.last_closed(tx, playbook.id),
             _gates(tx, playbook, snapshot.frame, catalog, now))
     return plan_today(playbook, today, before)
@@ -86,5 +87,6 @@ def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
             and found.state is not State.BLOCKED), "")
     silent = freshen_row(row, catalog, now).get(_DO_NOT_CONTACT) is True
     return explain_row(
-        playbook, row, catalog, now, enrollment=opened, last_closed=closed, zone=ZoneInfo(settings.company.timezone),
-        gates=Gates(silent, inhibitor), entry=next((each for each in decisions if is_entry(each)), None))
+        playbook, row, catalog, now, enrollment=opened, last_closed=closed,
+        calendar=Calendar(ZoneInfo(settings.company.timezone)), gates=Gates(silent, inhibitor),
+        entry=next((each for each in decisions if is_entry(each)), None))

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from steward.engine.calendars import Calendar
 from steward.engine.durations import Duration, parse_duration
 
-BERLIN = ZoneInfo("Europe/Berlin")
+BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
 
 
 @pytest.mark.parametrize(("start", "length", "end"), [

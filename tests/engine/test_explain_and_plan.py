@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
+from steward.engine.calendars import Calendar
 from steward.engine.explain import explain
 from steward.engine.gates import Gates
 from steward.engine.language import Playbook
@@ -21,7 +21,7 @@ from steward.model.enrollments import Enrollment
 from steward.model.facts import FactSpec
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
-ZONE = ZoneInfo("UTC")
+HOURS = Calendar()
 
 
 def account(account_id: str = "acct_1", **facts: Any) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def frame(*rows: dict[str, Any]) -> pl.DataFrame:
 
 @pytest.fixture
 def pending(example: Playbook) -> Enrollment:
-    found = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW - timedelta(days=2), ZONE), None, None)
+    found = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW - timedelta(days=2), HOURS), None, None)
     assert found.enrollment is not None
     return found.enrollment
 
@@ -51,7 +51,7 @@ def test_explain_prints_what_was_promised(
     example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
 ) -> None:
     """State, every clause with value, source and age, the gates, what comes next, the nearest way out."""
-    found = explain(example, account(), catalog, NOW, enrollment=pending, zone=ZONE)
+    found = explain(example, account(), catalog, NOW, enrollment=pending, calendar=HOURS)
 
     assert found.text() == f"""\
 acme · health_drop@{example.version} · 2026-03-05 08:00Z · PENDING (48h of 3d)
@@ -65,8 +65,8 @@ acme · health_drop@{example.version} · 2026-03-05 08:00Z · PENDING (48h of 3d
 
 def test_explain_says_why_not(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
     """Most questions are about accounts for which nothing happened."""
-    far = explain(example, account(health__score=64.0), catalog, NOW, zone=ZONE)
-    missing = explain(example, account(health__score=None), catalog, NOW, zone=ZONE)
+    far = explain(example, account(health__score=64.0), catalog, NOW, calendar=HOURS)
+    missing = explain(example, account(health__score=None), catalog, NOW, calendar=HOURS)
 
     assert far.state == "idle"
     assert far.next == "nothing. Nearest way in: health.score < 60 (-4)"
@@ -77,9 +77,9 @@ def test_explain_of_an_active_one_shows_what_it_waits_for(
     example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
 ) -> None:
     """After entry, `until` decides."""
-    active = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW + timedelta(days=2), ZONE), pending, None)
+    active = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW + timedelta(days=2), HOURS), pending, None)
 
-    text = explain(example, account(), catalog, NOW + timedelta(days=2), enrollment=active.enrollment, zone=ZONE).text()
+    text = explain(example, account(), catalog, NOW + timedelta(days=2), enrollment=active.enrollment, calendar=HOURS).text()
 
     assert "ACTIVE" in text.splitlines()[0]
     assert "until health.score >= 70" in text
@@ -117,7 +117,7 @@ def test_plan_names_who_enters_leaves_and_stays_with_the_deciding_clause(
 ) -> None:
     """Nobody applies what they cannot foresee."""
     rows = [account("acct_1", health__score=66.0), account("acct_2", account__arr=9.0), account("acct_3", health__score=None)]
-    today = Today(frame(*rows), catalog, NOW, ZONE, {"acct_1": pending}, {})
+    today = Today(frame(*rows), catalog, NOW, HOURS, {"acct_1": pending}, {})
 
     found = plan(example, today)
 
@@ -134,7 +134,7 @@ def test_plan_of_an_edit_shows_what_the_edit_does(
     stricter = load(example_text.replace("< 60", "< 50").replace("<= 120", "<= 200"))
     rows = [account("acct_1"), account("acct_2", health__score=40.0, renewal__days_left=150),
             account("acct_3", health__score=40.0)]
-    today = Today(frame(*rows), catalog, NOW, ZONE, {"acct_1": pending}, {})
+    today = Today(frame(*rows), catalog, NOW, HOURS, {"acct_1": pending}, {})
 
     found = plan(stricter, today, before=example)
 
@@ -149,7 +149,7 @@ def test_plan_says_whom_a_gate_would_stop(
     """An account that asked not to be contacted does not enter, and the plan must not say so."""
     rows = [account("acct_1"), account("acct_2"), account("acct_3")]
     gates = {"acct_1": Gates(do_not_contact=True), "acct_2": Gates(inhibited_by="fire")}
-    today = Today(frame(*rows), catalog, NOW, ZONE, {}, {}, gates)
+    today = Today(frame(*rows), catalog, NOW, HOURS, {}, {}, gates)
 
     found = plan(example, today)
 

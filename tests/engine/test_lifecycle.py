@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
+from steward.engine.calendars import Calendar
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, in_order
 from steward.engine.lifecycle import Advance, Look, Verdicts, advance, arm_of
 from steward.model.enrollments import Arm, Enrollment, State
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
-UTC_ZONE = ZoneInfo("UTC")
+HOURS = Calendar()
 TEXT = """\
 id: it
 title: It
@@ -49,8 +49,8 @@ class Track:
         by_path = {"scope": True, "when": False, "until": False, "goal.when": False, "exit.gone": False,
                    "escalate[1].unless": False, **verdicts}
         now = START + timedelta(days=day)
-        step = advance(Look(self.playbook, "acct_1", Verdicts(by_path), now, UTC_ZONE, gates or Gates()), self.open, self.closed)
-        again = advance(Look(self.playbook, "acct_1", Verdicts(by_path), now, UTC_ZONE, gates or Gates()),
+        step = advance(Look(self.playbook, "acct_1", Verdicts(by_path), now, HOURS, gates or Gates()), self.open, self.closed)
+        again = advance(Look(self.playbook, "acct_1", Verdicts(by_path), now, HOURS, gates or Gates()),
                         step.enrollment, self.closed)
         if step.enrollment is not None and step.enrollment.state is not State.CLOSED:
             assert not again.changed

@@ -9,8 +9,9 @@ import pytest
 
 from steward.engine.check import check_files, unperformable
 from steward.engine.document import MOST_BYTES, MOST_DEPTH, MOST_NODES
+from steward.engine.durations import Duration
 from steward.engine.findings import Finding
-from steward.engine.language import CtaStep, MessageStep, Mode, Playbook
+from steward.engine.language import CtaStep, MessageStep, Mode, Playbook, Step
 from steward.engine.load import load_folder, load_playbook, read_folder
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
@@ -29,7 +30,8 @@ def test_the_example_of_the_language_loads_as_written(example: Playbook) -> None
     assert (example.id, example.mode, str(example.for_), str(example.again_after)) == (
         "health_drop", Mode.SHADOW, "3d", "30d")
     assert example.do == (
-        CtaStep("cta", "risk", example.do[0].due, ("csm",)), MessageStep(("csm",), "health_drop"))
+        Step(CtaStep("cta", "risk", Duration(3, "bd"), ("csm",)), "do[0]"),
+        Step(MessageStep(("csm",), "health_drop"), "do[1]"))
     assert [str(rung.after) for rung in example.escalate] == ["2bd", "5bd"]
     assert len(example.version) >= 4
 
@@ -67,7 +69,6 @@ def test_a_typo_is_shown_with_line_column_caret_and_suggestion(load: Load, examp
      'write them as a list under "all:" (and) or "any:" (or)'),
     ("until: health.score >= 70", "until: now() > 3", "STW111", 11, 8, "write: health.score < 60"),
     ("for: 3d", "for: 3 weeks", "STW106", 12, 6, "write it as 3d, 12h or 2bd (business days)"),
-    ("for: 3d", "for: 12bh", "STW107", 12, 6, "write it as 3d, 12h or 2bd (business days)"),
     ("for: 3d", "caps: 3", "STW107", 12, 1, "remove it; nothing is ever ignored silently"),
     ("type: risk", "type: riks", "STW113", 15, 17, 'did you mean "risk"?'),
     ("to: csm,", "to: cms,", "STW106", 16, 19, 'did you mean "csm"?'),

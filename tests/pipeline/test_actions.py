@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from steward.contracts import Connector
+from steward.engine.calendars import Calendar
 from steward.engine.language import Playbook
 from steward.engine.lifecycle import Look, Planned, Verdicts, advance
 from steward.engine.load import load_playbook
@@ -104,14 +105,14 @@ def made(part: str, position: int, name: str = "Acme", book: Playbook | None = N
     row = {
         "account_id": "acct_1", "account.name": name, "account.arr": 60000.0, "health.score": 42.0,
         "renewal.days_left": None, "support.open_urgent": 2, "as_of.health": NOW - timedelta(hours=5)}
-    entered = advance(Look(book, "acct_1", Verdicts({"when": True, "until": False}), NOW, ZoneInfo("UTC")), None, None)
+    entered = advance(Look(book, "acct_1", Verdicts({"when": True, "until": False}), NOW, Calendar()), None, None)
     assert entered.enrollment is not None
     said = settings(**routing)
     desk = Desk(said, connectors(), CATALOG, people("ana", said=said), {"acct_1": {"crm": "001A"}}, NOW,
-                ZoneInfo("Europe/Berlin"))
+                Calendar(ZoneInfo("Europe/Berlin")))
     cause = Cause(book, entered.enrollment, row, clauses_of(book.when, row, CATALOG, NOW))
     key = f"it/acct_1/1/{part}.{position}/1"
-    return outbox_row(desk, cause, Planned(part, position, key))  # type: ignore[arg-type]  # the test's own words
+    return outbox_row(desk, cause, Planned(part, f"{part}[{position}]", key))  # type: ignore[arg-type]  # the test's own words
 
 
 def test_a_cta_goes_where_the_account_is_known() -> None:

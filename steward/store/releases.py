@@ -1,0 +1,60 @@
+"""Releases: which version of each playbook is live, in which mode, since when, and by whom. Nothing is overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from steward.store.instants import from_text, to_text
+from steward.store.schema import release
+
+RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One application of one version. `mode` is one of a playbook's modes, or "retired": it is live no more."""
+
+    playbook_id: str
+    version: str
+    mode: str
+    applied_at: datetime
+    by: str
+    ramp: float = 0.0
+    priority: int = 50
+    note: str = ""
+
+
+def apply(tx: Connection, new: Release) -> None:
+    """Make it the live one."""
+    tx.execute(release.insert().values(
+        playbook_id=new.playbook_id, version=new.version, mode=new.mode, ramp=new.ramp, priority=new.priority,
+        applied_at=to_text(new.applied_at), by=new.by[:128], note=new.note))
+
+
+def live(tx: Connection) -> dict[str, Release]:
+    """The release of each playbook that is live, by its id; those that are retired are not."""
+    last = select(func.max(release.c.number)).group_by(release.c.playbook_id)
+    found = tx.execute(select(release).where(release.c.number.in_(last)).order_by(release.c.playbook_id))
+    return {row.playbook_id: _release(row) for row in found if row.mode != RETIRED}
+
+
+def history(tx: Connection, playbook_id: str) -> list[Release]:
+    """Every release of the playbook, the newest first."""
+    found = select(release).where(release.c.playbook_id == playbook_id).order_by(release.c.number.desc())
+    return [_release(row) for row in tx.execute(found)]
+
+
+def since(tx: Connection, playbook_id: str) -> datetime | None:
+    """When the playbook was switched on: first applied, or applied again after it was retired."""
+    began: datetime | None = None
+    for each in reversed(history(tx, playbook_id)):
+        began = None if each.mode == RETIRED else began or each.applied_at
+    return began
+
+
+def _release(row: object) -> Release:
+    values = {name: getattr(row, name) for name in Release.__dataclass_fields__}
+    return Release(**{**values, "applied_at": from_text(values["applied_at"])})
