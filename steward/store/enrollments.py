@@ -171,7 +171,7 @@ def decisions(
         Decision(
             found["enrollment_id"], found["playbook_id"], found["account_id"], from_text(found["decided_at"]),
             found["from_state"], found["to_state"], found["reason"],
-            tuple(_clause_in(one) for one in json.loads(found["clauses"])), found["version"],
+            tuple(_clause_in(one) for one in json.loads(found["clauses"])), found["version"] or "",
         )
         for found in tx.execute(statement).mappings()
     ]

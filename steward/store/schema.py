@@ -176,7 +176,7 @@ decision = Table(
     Column("to_state", String(24), nullable=False),
     Column("reason", Text, nullable=False),
     Column("clauses", Text, nullable=False),               # JSON: the three-valued trace
-    Column("version", String(16), nullable=False, server_default=""),   # the playbook's
+    Column("version", String(16)),                         # the playbook's, as it decided
 )
 
 arm = Table(                                               # who is control, once and for ever

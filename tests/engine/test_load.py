@@ -68,7 +68,7 @@ def test_a_typo_is_shown_with_line_column_caret_and_suggestion(load: Load, examp
     ("until: health.score >= 70", "until: health.score >= 70 and support.open_urgent < 1", "STW111", 11, 24,
      'write them as a list under "all:" (and) or "any:" (or)'),
     ("until: health.score >= 70", "until: now() > 3", "STW111", 11, 8, "write: health.score < 60"),
-    ("for: 3d", "for: 3 weeks", "STW106", 12, 6, "write it as 3d, 12h or 2bd (business days)"),
+    ("for: 3d", "for: 3 weeks", "STW106", 12, 6, "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)"),
     ("for: 3d", "caps: 3", "STW107", 12, 1, "remove it; nothing is ever ignored silently"),
     ("type: risk", "type: riks", "STW113", 15, 17, 'did you mean "risk"?'),
     ("to: csm,", "to: cms,", "STW106", 16, 19, 'did you mean "csm"?'),

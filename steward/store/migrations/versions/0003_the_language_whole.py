@@ -17,7 +17,7 @@ _KEPT = ("id, playbook_id, version, account_id, number, state, since, entered_at
 
 def upgrade() -> None:
     _enrollments()
-    op.add_column('decision', sa.Column('version', sa.String(16), nullable=False, server_default=''))
+    op.add_column('decision', sa.Column('version', sa.String(16)))
     _releases_and_arms()
     _silences_events_and_digests()
 
