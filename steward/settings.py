@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
+from steward.model.company_facts import CompanyFact
 from steward.model.errors import ConfigError
+from steward.model.working_time import WEEKDAYS, WorkingTime, public_holidays
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -41,8 +53,70 @@ def _interval(written: object) -> object:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def _weekday(text: str) -> str:
+    if text not in WEEKDAYS:
+        raise ValueError(f"write a day as one of {', '.join(WEEKDAYS)}")
+    return text
+
+
+def _hours(text: str) -> str:
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d) ?- ?([01]\d|2[0-3]):([0-5]\d)", text)
+    if not found or (found[1], found[2]) >= (found[3], found[4]):
+        raise ValueError('write the hours of one day as "09:00-17:00", opening before closing')
+    return f"{found[1]}:{found[2]}-{found[3]}:{found[4]}"
+
+
+def _is_a_calendars_name(text: str) -> str:
+    if text in ("owner", "account") or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
+        raise ValueError("name a calendar in small letters, digits and _, not owner and not account")
+    return text
+
+
+def _is_a_facts_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", text) or len(text) > 100:
+        raise ValueError('a fact is named in small letters with a dot, such as "company.tier"')
+    return text
+
+
 class _Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Holidays(_Block):
+    """Which days are off: those of a country, or of a part of it, and `extra` days of our own."""
+
+    country: str = ""                                      # ISO 3166 alpha-2, "DE"
+    subdiv: str = ""                                       # ISO 3166-2 without the country, "BE"
+    extra: tuple[date, ...] = ()
+
+    @model_validator(mode="after")
+    def _must_be_known(self) -> Self:
+        if self.subdiv and not self.country:
+            raise ValueError("a part of a country needs the country")
+        public_holidays(self.country, self.subdiv, ())
+        return self
+
+
+class CalendarBlock(_Block):
+    """When business is done; `zone` "" is that of whom the calendar is about, else the company's."""
+
+    workdays: tuple[Annotated[str, AfterValidator(_weekday)], ...] = Field(default=WEEKDAYS[:5], min_length=1)
+    hours: Annotated[str, AfterValidator(_hours)] = "09:00-17:00"
+    holidays: Holidays = Holidays()
+    zone: Annotated[str, AfterValidator(lambda text: _zone(text) if text else text)] = ""
+
+
+class Absence(_Block):
+    """First and last day that somebody is away."""
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _must_not_end_before_it_begins(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"ends on {self.last}, before it begins on {self.first}")
+        return self
 
 
 class Company(_Block):
@@ -53,6 +127,22 @@ class Company(_Block):
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # IANA; owners without one of their own
     roles: dict[str, str] = Field(default_factory=dict)    # "vp_cs" -> e-mail; `role:vp_cs` in a playbook
     rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)  # 1 EUR = 1.08 of `currency`
+    calendar: CalendarBlock = CalendarBlock()
+    calendars: dict[Annotated[str, AfterValidator(_is_a_calendars_name)], CalendarBlock] = Field(default_factory=dict)
+    queues: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)  # -> e-mails
+    out_of_office: dict[str, Absence] = Field(default_factory=dict)  # by e-mail, in small letters
+
+    @model_validator(mode="before")
+    @classmethod
+    def _addresses_in_small_letters(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("out_of_office"), dict):
+            return {**given, "out_of_office": {str(who).lower(): away for who, away in given["out_of_office"].items()}}
+        return given
+
+    def is_away(self, email: str, day: date) -> bool:
+        """Whether `email` is out of office on `day`."""
+        away = self.out_of_office.get(email.lower())
+        return away is not None and away.first <= day <= away.last
 
 
 class StoreBlock(_Block):
@@ -98,6 +188,7 @@ class Settings(_Block):
     playbooks: Path = Path("playbooks")
     scorecard: Path | None = None                          # None: the one that comes with Steward
     usage_metrics: tuple[str, ...] = ()                    # () : every metric that the usage feeds bring
+    facts: dict[Annotated[str, AfterValidator(_is_a_facts_name)], CompanyFact] = Field(default_factory=dict)  # our own
     web: Web = Web()
     path: Path = Path("steward.yaml")                      # where this was read from
 
@@ -105,6 +196,26 @@ class Settings(_Block):
         """The SQLAlchemy URL; may hold a password."""
         given = self.store.url.get_secret_value()
         return given or f"sqlite:///{self.store.data_dir / 'steward.db'}"
+
+    def calendar_for(self, name: str, zone: str | None, years: Sequence[int]) -> WorkingTime:
+        """The calendar called `name` ("owner", "account", or one of `company.calendars`) with its holidays in `years`.
+
+        `zone`: where the owner or the account is; None is the company's. A named calendar's own zone goes before it.
+
+        Raises:
+            ConfigError: no calendar has this name.
+        """
+        named = self.company.calendars
+        if name not in ("owner", "account", *named):
+            known = ", ".join(("owner", "account", *named))
+            raise ConfigError(f'there is no calendar "{name}". Write one of {known}, or add it to company.calendars')
+        block = named.get(name, self.company.calendar)
+        opens, closes = (time.fromisoformat(text) for text in block.hours.split("-"))
+        off = block.holidays
+        return WorkingTime(
+            block.zone or zone or self.company.timezone, frozenset(WEEKDAYS.index(day) for day in block.workdays),
+            opens, closes, public_holidays(off.country, off.subdiv, tuple(sorted(set(years)))) | frozenset(off.extra),
+        )
 
 
 def load_settings(path: Path) -> Settings:
@@ -165,7 +276,7 @@ def _in_words(path: Path, error: ValidationError) -> str:
 
     lines = []
     for fault in error.errors(include_input=False, include_url=False):
-        place = ".".join(str(part) for part in fault["loc"])
+        place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
         if fault["type"] == "extra_forbidden":
             known = _keys_beside(fault["loc"])
             near = difflib.get_close_matches(str(fault["loc"][-1]), known, 1)
@@ -178,8 +289,11 @@ def _in_words(path: Path, error: ValidationError) -> str:
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand where the unknown one of `place` stands."""
-    blocks: dict[str, type[_Block]] = {
+    blocks: dict[str, type[BaseModel]] = {
         "company": Company, "store": StoreBlock, "routing": Routing, "web": Web, "connections": ConnectionBlock,
+        "facts": CompanyFact, "calendar": CalendarBlock, "calendars": CalendarBlock, "holidays": Holidays,
+        "out_of_office": Absence,
     }
-    block = blocks.get(str(place[0]), Settings) if len(place) > 1 else Settings
-    return [name for name in block.model_fields if name != "path"]
+    above = [blocks[str(part)] for part in place[:-1] if str(part) in blocks]
+    block = above[-1] if above else Settings
+    return [field.alias or name for name, field in block.model_fields.items() if name != "path"]
