@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from steward.contracts import Connection, Connector, Tools
 from steward.model.errors import ConfigError, TryAgain
+from steward.model.words import meant_or_all
 from steward.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Hub:
         """The connection called `name`, made at the first asking."""
         if name not in self._connected:
             if name not in self.connectors:
-                raise ConfigError(f'"{self.settings.path}" has no connection "{name}"{near(name, self.connectors)}')
+                known = meant_or_all(name, self.connectors)
+                raise ConfigError(f'"{self.settings.path}" has no connection "{name}"{known}')
             self._connected[name] = connect(self.connectors[name], name, self.settings, self.clock, self.sleep)
         return self._connected[name]
 
@@ -240,11 +242,3 @@ def open_hub(path: Path, clock: Callable[[], datetime] = utc_now) -> Iterator[Hu
         yield Hub(settings, db, clock)
     finally:
         db.close()
-
-
-def near(word: str, known: Mapping[str, object]) -> str:
-    """`. Did you mean "x"?` or what there is."""
-    import difflib
-
-    found = difflib.get_close_matches(word, known, 1)
-    return f'. Did you mean "{found[0]}"?' if found else f". There are: {', '.join(known) or 'none'}."

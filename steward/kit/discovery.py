@@ -10,6 +10,7 @@ from types import ModuleType
 
 from steward.contracts import Connector
 from steward.model.errors import ConfigError
+from steward.model.words import meant_or_all
 
 
 def names(package: ModuleType) -> list[str]:
@@ -25,11 +26,7 @@ def load(package: ModuleType, name: str) -> Connector:
     """
     known = names(package)
     if name not in known:
-        import difflib
-
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f' Did you mean "{near[0]}"?' if near else f" There are: {', '.join(known)}."
-        raise ConfigError(f'there is no connector "{name}".{hint}')
+        raise ConfigError(f'there is no connector "{name}"{meant_or_all(name, known)}')
     module = importlib.import_module(f"{package.__name__}.{name}")
     connector = getattr(module, "CONNECTOR", None)
     if not isinstance(connector, Connector):

@@ -6,7 +6,6 @@ pulling again doubles nothing. Two syncs of one connection at once waste work an
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from datetime import datetime
 from steward.contracts import Connection, Connector, Page, Source
 from steward.model.errors import ConfigError, RateLimited, StewardError, TryAgain, Unavailable
 from steward.model.records import Noun
+from steward.model.words import meant_or_all
 from steward.store import cursors, identity, records, refusals
 from steward.store.database import Database
 from steward.store.identity import Resolved
@@ -111,9 +111,8 @@ def _wanted(name: str, connector: Connector, streams: Sequence[str] | None) -> l
     """The streams in the connector's order: what others point at comes first."""
     for stream in streams or ():
         if stream not in connector.streams:
-            near = difflib.get_close_matches(stream, connector.streams, 1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"It has: {', '.join(connector.streams)}."
-            raise ConfigError(f'"{name}" ({connector.title}) has no stream "{stream}". {hint}')
+            hint = meant_or_all(stream, connector.streams)
+            raise ConfigError(f'"{name}" ({connector.title}) has no stream "{stream}"{hint}')
     return [stream for stream in connector.streams if streams is None or stream in streams]
 
 

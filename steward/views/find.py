@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from steward.model.errors import ConfigError
+from steward.model.words import nearest
 from steward.store import facts as store_facts
 from steward.store import identity
 
@@ -44,8 +44,8 @@ def find_account(tx: Transaction, wanted: str) -> str:
         if found:
             raise ConfigError(f'"{wanted}" is the name of {len(found)} accounts: {", ".join(found[:5])}. Say which id')
     written = {name.casefold(): name for name in (*domains.values(), *names.values())}
-    near = difflib.get_close_matches(word, written, 1)
-    hint = f' Did you mean "{" ".join(written[near[0]].split())}"?' if near else " See them with: steward accounts list"
+    near = nearest(word, written)
+    hint = f' Did you mean "{" ".join(written[near].split())}"?' if near else " See them with: steward accounts list"
     raise ConfigError(f'there is no account "{wanted}".{hint}')
 
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from steward.model.words import meant_or_all
 from steward.web.problems import NotFoundError, documented
-from steward.wiring import Hub, near
+from steward.wiring import Hub
 
 _PROBLEMS = documented(
     s401="The signature is not the vendor's.", s404="No connection of that name takes calls.",
@@ -29,7 +30,7 @@ async def receive(connection: str, request: Request) -> Response:
     hub: Hub = request.app.state.hub
     inbound = [name for name, known in hub.connectors.items() if known.inbox]
     if connection not in inbound:
-        raise NotFoundError(f'no connection "{connection}" takes webhooks{near(connection, dict.fromkeys(inbound))}')
+        raise NotFoundError(f'no connection "{connection}" takes webhooks{meant_or_all(connection, inbound)}')
     if request.headers.get("content-encoding", "identity") != "identity":
         raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
     body = await request.body()

@@ -58,13 +58,14 @@ def as_table(connectors: Mapping[str, Connector]) -> str:
 def check(*names: str, options: Options = DEFAULT) -> int:
     """Ask the connections NAMES (all, where none is named) what is missing. Harmless calls only."""
     from steward.model.errors import ConfigError, StewardError
-    from steward.wiring import near, open_hub
+    from steward.model.words import meant_or_all
+    from steward.wiring import open_hub
 
     findings: dict[str, list[dict[str, object]]] = {}
     with open_hub(options.config) as hub:
         for name in names:
             if name not in hub.connectors:
-                raise ConfigError(f'"{options.config}" has no connection "{name}"{near(name, hub.connectors)}')
+                raise ConfigError(f'"{options.config}" has no connection "{name}"{meant_or_all(name, hub.connectors)}')
         for name in names or hub.connectors:
             try:
                 found = hub.connection(name).check()

@@ -66,7 +66,7 @@ def _look(hub: Hub) -> Iterator[Finding]:
 def _named(hub: Hub) -> Iterator[Finding]:
     """What the settings call by name and is not there."""
     from steward.contracts import Finding
-    from steward.wiring import near
+    from steward.model.words import meant_or_all
 
     settings = hub.settings
     said = [("routing.message", settings.routing.message), *(("routing.cta", name) for name in settings.routing.cta)]
@@ -74,7 +74,7 @@ def _named(hub: Hub) -> Iterator[Finding]:
     for place, name in said:
         if name and name not in hub.connectors:
             yield Finding(f"{place} of steward.yaml", False, f'there is no connection "{name}"'
-                          + near(name, hub.connectors))
+                          + meant_or_all(name, hub.connectors))
 
 
 def _able(hub: Hub) -> Iterator[Finding]:

@@ -54,11 +54,11 @@ def _following(rows: list[EnrollmentLine], options: Options) -> str:
 
 def _must_be_known(hub: Hub, playbook: str) -> None:
     from steward.model.errors import ConfigError
-    from steward.wiring import near
+    from steward.model.words import meant_or_all
 
     known = dict.fromkeys((*(each.id for each in hub.playbooks), *_counted(hub)))
     if playbook and playbook not in known:
-        raise ConfigError(f'there is no playbook "{playbook}"{near(playbook, known)}')
+        raise ConfigError(f'there is no playbook "{playbook}"{meant_or_all(playbook, known)}')
 
 
 def _counted(hub: Hub) -> tuple[str, ...]:

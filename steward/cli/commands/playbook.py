@@ -129,12 +129,12 @@ def explain(
 
 def _chosen(playbooks: Sequence[Playbook], names: Sequence[str]) -> list[Playbook]:
     """Those called `names`, all where none is named."""
-    from steward.wiring import near
+    from steward.model.words import meant_or_all
 
     known = {each.id: each for each in playbooks}
     for name in names:
         if name not in known:
-            raise ConfigError(f'there is no playbook "{name}"{near(name, known)}')
+            raise ConfigError(f'there is no playbook "{name}"{meant_or_all(name, known)}')
     return [each for each in playbooks if not names or each.id in names]
 
 

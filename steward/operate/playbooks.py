@@ -1,0 +1,154 @@
+"""What a person may do with a playbook: apply it, take it back, pause it, resume it, retire it.
+
+Each is a release: a new row that says which version is live in which mode since when and by whom. Nothing is
+overwritten, so each can be taken back and asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from steward.engine.language import Mode, Playbook
+from steward.engine.load import canonical_form
+from steward.model.enrollments import Decision, State
+from steward.model.errors import StewardError
+from steward.model.words import meant_or_all
+from steward.store import audit, enrollments, releases, versions
+from steward.store.database import Database, alone
+from steward.store.releases import RETIRED, Release
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
+
+_STANDS = (Mode.PAUSED.value, RETIRED)
+_ALL = 1_000_000
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What is live now and what was before it (None: nothing); `changed` is False where it was so already.
+
+    `closed`: the enrollments that ended with a retired playbook.
+    """
+
+    now: Release
+    before: Release | None
+    changed: bool = True
+    closed: int = 0
+
+
+def apply(
+    db: Database, playbooks: Sequence[Playbook], by: str, now: datetime, note: str = "",
+) -> tuple[Released, ...]:
+    """Make each of `playbooks` live as it stands: its version, mode, ramp and priority. All of them or none."""
+    with db.write() as tx:
+        alone(tx, "evaluate")                   # which reads what is live once, at its beginning
+        live = releases.live(tx)
+        return tuple(_apply_one(tx, each, live.get(each.id), by, now, note) for each in playbooks)
+
+
+def _apply_one(  # noqa: PLR0917  what, over what, by whom and when
+    tx: Transaction, playbook: Playbook, before: Release | None, by: str, now: datetime, note: str,
+) -> Released:
+    new = Release(playbook.id, playbook.version, playbook.mode.value, now, by, playbook.ramp, playbook.priority, note)
+    if before is not None and _same(before, new):
+        return Released(before, before, changed=False)
+    versions.keep(tx, playbook.id, playbook.version, body=canonical_form(playbook), mode=playbook.mode.value, now=now)
+    return _release(tx, "apply", new, before)
+
+
+def rollback(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
+    """Make the version live again that was live before this one, in the mode and with the priority that it had.
+
+    Raises:
+        StewardError: the playbook is not live, or there was no other version before.
+    """
+    with db.write() as tx:
+        alone(tx, "evaluate")
+        before = _live(tx, playbook_id)
+        past = releases.history(tx, playbook_id)
+        earlier = next((each for each in past if each.version != before.version and each.mode not in _STANDS), None)
+        if earlier is None:
+            raise StewardError(
+                f'"{playbook_id}" had no other version before {before.version}. To stop it, run: '
+                f"steward playbook pause {playbook_id}")
+        return _release(tx, "rollback", replace(earlier, applied_at=now, by=by, note=note), before)
+
+
+def pause(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
+    """Stop everything of it: nobody enters, nothing is performed, every clock stands.
+
+    Raises:
+        StewardError: the playbook is not live.
+    """
+    with db.write() as tx:
+        alone(tx, "evaluate")
+        before = _live(tx, playbook_id)
+        if before.mode == Mode.PAUSED:
+            return Released(before, before, changed=False)
+        new = replace(before, mode=Mode.PAUSED.value, applied_at=now, by=by, note=note)
+        return _release(tx, "pause", new, before)
+
+
+def resume(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
+    """Let it go on in the mode that it had before it was paused; where it was never in another, in shadow.
+
+    Raises:
+        StewardError: the playbook is not live.
+    """
+    with db.write() as tx:
+        alone(tx, "evaluate")
+        before = _live(tx, playbook_id)
+        if before.mode != Mode.PAUSED:
+            return Released(before, before, changed=False)
+        past = (each for each in releases.history(tx, playbook_id) if each.mode not in _STANDS)
+        mode, ramp = next(((each.mode, each.ramp) for each in past), (Mode.SHADOW.value, 0.0))
+        return _release(tx, "resume", replace(before, mode=mode, ramp=ramp, applied_at=now, by=by, note=note), before)
+
+
+def retire(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
+    """Take it out of use: nobody enters, and what is open is closed as cancelled. Its history stays.
+
+    Raises:
+        StewardError: the playbook is not live.
+    """
+    with db.write() as tx:
+        alone(tx, "evaluate")
+        before = _live(tx, playbook_id)
+        opened = enrollments.list_(tx, playbook_id=playbook_id, state="open", limit=_ALL)
+        enrollments.save(tx, [
+            replace(each, state=State.CLOSED, reason="cancelled", closed_at=now, looked_at=now, wake_at=None)
+            for each in opened])
+        enrollments.record(tx, [
+            Decision(each.id, playbook_id, each.account_id, now, each.state.value, State.CLOSED.value,
+                     f"cancelled: the playbook was retired by {by}", version=each.version) for each in opened])
+        new = replace(before, mode=RETIRED, applied_at=now, by=by, note=note)
+        return replace(_release(tx, "retire", new, before), closed=len(opened))
+
+
+
+
+def _release(tx: Transaction, what: str, new: Release, before: Release | None) -> Released:
+    releases.apply(tx, new)
+    audit.write(tx, new.applied_at, new.by, what, new.playbook_id, {
+        "version": new.version, "mode": new.mode, "priority": new.priority, "note": new.note,
+        "before": f"{before.version} {before.mode}" if before else "nothing"})
+    return Released(new, before)
+
+
+def _live(tx: Transaction, playbook_id: str) -> Release:
+    live = releases.live(tx)
+    if playbook_id not in live:
+        raise StewardError(not_live(playbook_id, live))
+    return live[playbook_id]
+
+
+def not_live(playbook_id: str, live: Iterable[str]) -> str:
+    """The sentence that says so."""
+    return f'no playbook "{playbook_id}" is live{meant_or_all(playbook_id, live)}'
+
+
+def _same(one: Release, other: Release) -> bool:
+    return (one.version, one.mode, one.ramp, one.priority) == (other.version, other.mode, other.ramp, other.priority)
