@@ -1,66 +1,154 @@
-"""Every account's way through every playbook, and the decisions that moved it along."""
+"""Every subject's way through every playbook: one row each, read whole for the few that are looked at."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+import orjson
+import polars as pl
+from sqlalchemy import Connection, func, select, update
 
-from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State, Verdict
+from steward.model.enrollments import Arm, Enrollment, State
 from steward.model.errors import StewardError
-from steward.model.missing import MISSING, Missing
-from steward.model.money import Money
-from steward.model.records import Value
+from steward.store import bulk
+from steward.store.decisions import decisions as decisions  # noqa: PLC0414  asked for beside enrollments
+from steward.store.decisions import forget as forget  # noqa: PLC0414  as above
+from steward.store.decisions import record as record  # noqa: PLC0414  as above
 from steward.store.instants import from_text, to_text
-from steward.store.schema import decision, enrollment
+from steward.store.schema import enrollment
 
-CHUNK = 900                                 # ids in one IN (…), below SQLite's limit on variables
-_INSTANTS = ("since", "looked_at", "entered_at", "closed_at", "acknowledged_at", "wake_at")
-
-
-def open_of(
-    tx: Connection, playbook_id: str, account_ids: Sequence[str] | None = None,
-) -> dict[str, Enrollment]:
-    """The open enrollment of each account that has one, by account id."""
-    wanted = select(enrollment).where(
-        enrollment.c.playbook_id == playbook_id, enrollment.c.state != State.CLOSED.value,
-    )
-    return {found.account_id: found for found in _read(tx, wanted, account_ids)}
-
-
-def last_closed(
-    tx: Connection, playbook_id: str, account_ids: Sequence[str] | None = None,
-) -> dict[str, Enrollment]:
-    """The enrollment of each account that was closed last, by account id."""
-    wanted = select(enrollment).where(
-        enrollment.c.playbook_id == playbook_id, enrollment.c.state == State.CLOSED.value,
-    )
-    return {found.account_id: found for found in _read(tx, wanted.order_by(enrollment.c.number), account_ids)}
+_NAMES = tuple(each.name for each in fields(Enrollment))
+_ALL = ", ".join(_NAMES)
+_INSTANTS = tuple(_NAMES.index(name) for name in (
+    "since", "looked_at", "entered_at", "closed_at", "acknowledged_at", "wake_at"))
+_STATE, _ARM, _BODY = (_NAMES.index(name) for name in ("state", "arm", "body"))
+_COLUMNS = tuple(column.name for column in enrollment.columns)
+_TAKE = ", ".join(
+    f"{name} = coalesce(enrollment.{name}, excluded.{name})" if name.startswith("acknowledged_")
+    else f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
+_UPSERT = (f"ON CONFLICT (id) DO UPDATE SET {_TAKE} "
+           "WHERE enrollment.state <> 'closed' AND enrollment.looked_at <= excluded.looked_at")
 
 
-def numbers(tx: Connection, playbook_id: str, account_ids: Sequence[str] | None = None) -> dict[str, int]:
-    """The number that the next enrollment of an account gets, by account id; 1 for those that are not in it."""
-    wanted = select(enrollment.c.account_id, func.max(enrollment.c.number) + 1).where(
-        enrollment.c.playbook_id == playbook_id,
-    ).group_by(enrollment.c.account_id)
-    return {
-        account_id: number for part in _parts(account_ids)
-        for account_id, number in tx.execute(_only(wanted, part))
-    }
+def open_of(tx: Connection, playbook_id: str, account_ids: Collection[str] | None = None) -> dict[str, Enrollment]:
+    """The open enrollment of each subject that has one, by subject id; of all accounts, or of those named."""
+    where, values = _of(tx, "playbook_id = ? AND state <> 'closed'", [playbook_id], account_ids)
+    return {found.subject_id: found for found in _read(tx, where, values)}
+
+
+def last_closed(tx: Connection, playbook_id: str, account_ids: Collection[str] | None = None) -> dict[str, Enrollment]:
+    """The enrollment of each subject that was closed last, by subject id."""
+    where, values = _of(tx, "playbook_id = ? AND state = 'closed'", [playbook_id], account_ids)
+    return {found.subject_id: found for found in _read(tx, f"{where} ORDER BY number", values)}
+
+
+def last_closed_of(tx: Connection, playbook_id: str, subject_ids: Collection[str]) -> dict[str, Enrollment]:
+    """The same for the subjects named."""
+    if not subject_ids:
+        return {}
+    among, ids = bulk.among(tx, "subject_id", subject_ids)
+    where = f"playbook_id = ? AND state = 'closed' AND {among} ORDER BY number"
+    return {found.subject_id: found for found in _read(tx, where, [playbook_id, ids])}
+
+
+def numbers(tx: Connection, playbook_id: str, account_ids: Collection[str] | None = None) -> dict[str, int]:
+    """The number that the next enrollment of a subject gets, by subject id; 1 for those that are not in it."""
+    where, values = _of(tx, "playbook_id = ?", [playbook_id], account_ids)
+    statement = f"SELECT subject_id, max(number) + 1 FROM enrollment WHERE {where} GROUP BY subject_id"  # noqa: S608  ours
+    return {row[0]: row[1] for row in bulk.fetch(tx, statement, *values)}
+
+
+# ---- what a look over everybody needs ----
+
+_LIGHT = {
+    "id": pl.String, "playbook_id": pl.String, "version": pl.String, "account_id": pl.String, "subject_id": pl.String,
+    "state": pl.String, "arm": pl.String, "reason": pl.String, "wake_at": pl.String, "held": pl.Boolean,
+}
+"""The columns of `open_frame`; `wake_at` is an instant as `to_text` writes it, which compares as it sorts."""
+
+
+def open_frame(
+    tx: Connection, account_ids: Collection[str] | None = None, playbook_id: str | None = None,
+) -> pl.DataFrame:
+    """Every open enrollment in a few columns, straight from the driver: of all accounts, or of those named.
+
+    `held`: its clock stands, as what it waits for is unknown.
+    """
+    condition, given = "state <> 'closed'", []
+    if playbook_id is not None:
+        condition, given = f"playbook_id = ? AND {condition}", [playbook_id]
+    where, values = _of(tx, condition, given, account_ids)
+    held = "position('\"held\"' in body) > 0" if tx.dialect.name == "postgresql" else "instr(body, '\"held\"') > 0"
+    names = ", ".join(name for name in _LIGHT if name != "held")
+    rows = bulk.fetch(tx, f"SELECT {names}, {held} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_LIGHT)
+    return pl.DataFrame([
+        pl.Series(name, column, dtype=pl.Int64).cast(pl.Boolean) if name == "held" and tx.dialect.name == "sqlite"
+        else pl.Series(name, column, dtype=dtype)
+        for (name, dtype), column in zip(_LIGHT.items(), columns, strict=True)])
+
+
+def by_id(tx: Connection, ids: Collection[str]) -> dict[str, Enrollment]:
+    """Whole enrollments by their ids."""
+    if not ids:
+        return {}
+    where, value = bulk.among(tx, "id", ids)
+    return {found.id: found for found in _read(tx, where, [value])}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Open enrollments that ask something of people: `count` of a playbook on an account."""
+
+    playbook_id: str
+    account_id: str
+    count: int
+
+
+def work(tx: Connection) -> list[Work]:
+    """Of every playbook and account, the treatment enrollments in flight."""
+    rows = bulk.fetch(tx, """
+        SELECT playbook_id, account_id, count(*) FROM enrollment
+        WHERE state IN ('active', 'recovering') AND arm = 'treatment' GROUP BY playbook_id, account_id
+    """)
+    return [Work(*row) for row in rows]
+
+
+def entered(
+    tx: Connection, playbook_id: str, since: datetime, subject_ids: Collection[str],
+) -> dict[str, list[datetime]]:
+    """When enrollments of these subjects became active, after `since`, by subject id."""
+    if not subject_ids:
+        return {}
+    among, ids = bulk.among(tx, "subject_id", subject_ids)
+    statement = (f"SELECT subject_id, entered_at FROM enrollment "  # noqa: S608  ours
+                 f"WHERE playbook_id = ? AND entered_at > ? AND {among} ORDER BY entered_at")
+    found: dict[str, list[datetime]] = {}
+    for subject_id, at in bulk.fetch(tx, statement, playbook_id, to_text(since), ids):
+        found.setdefault(subject_id, []).append(from_text(at))
+    return found
 
 
 def entered_since(tx: Connection, playbook_id: str, since: datetime) -> int:
     """How many enrollments became active after `since` by themselves: those that a person approved do not count."""
-    bodies = tx.scalars(select(enrollment.c.body).where(
-        enrollment.c.playbook_id == playbook_id, enrollment.c.entered_at > to_text(since)))
-    return sum(not json.loads(body).get("approved_by") for body in bodies)
+    bodies = bulk.fetch(
+        tx, "SELECT body FROM enrollment WHERE playbook_id = ? AND entered_at > ?", playbook_id, to_text(since))
+    return sum(not json.loads(body).get("approved_by") for body, in bodies)
 
+
+def queued(tx: Connection) -> list[str]:
+    """Who was chosen from queues, once for each enrollment in flight."""
+    rows = bulk.fetch(tx, """
+        SELECT body FROM enrollment WHERE state IN ('active', 'recovering') AND body LIKE ?
+    """, '%"queued"%')
+    return [email for body, in rows for email in json.loads(body).get("queued", {}).values()]
+
+
+# ---- changing ----
 
 def save(tx: Connection, enrollments: Sequence[Enrollment]) -> int:
     """Insert or overwrite, and return how many rows changed. What a person acknowledged stays acknowledged.
@@ -69,21 +157,10 @@ def save(tx: Connection, enrollments: Sequence[Enrollment]) -> int:
         StewardError: a row was closed, or looked at later, by somebody else meanwhile. Nothing of this
             transaction may be committed; evaluate again.
     """
-    if not enrollments:
-        return 0
-    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(enrollment)
-    new, old = insert.excluded, enrollment.c
-    changed = {column.name: new[column.name] for column in enrollment.columns if not column.primary_key}
-    changed["acknowledged_at"] = func.coalesce(old.acknowledged_at, new.acknowledged_at)
-    changed["acknowledged_by"] = func.coalesce(old.acknowledged_by, new.acknowledged_by)
-    statement = insert.on_conflict_do_update(
-        index_elements=["id"], set_=changed,
-        where=(old.state != State.CLOSED.value) & (old.looked_at <= new.looked_at),
-    ).returning(old.id)
-    saved = set(tx.scalars(statement, [_values(each) for each in enrollments]))
-    _refuse_changed(tx, [each for each in enrollments if each.id not in saved])
-    return len(saved)
+    saved = bulk.upsert(tx, enrollment, [_values(each) for each in enrollments], _UPSERT)
+    if saved < len(enrollments):
+        _refuse_changed(tx, enrollments)
+    return saved
 
 
 def acknowledge(tx: Connection, enrollment_id: str, by: str, now: datetime) -> bool:
@@ -95,28 +172,33 @@ def acknowledge(tx: Connection, enrollment_id: str, by: str, now: datetime) -> b
     return tx.execute(statement.values(acknowledged_at=to_text(now), acknowledged_by=by[:255])).rowcount == 1
 
 
+def wake(tx: Connection, enrollment_id: str, now: datetime) -> bool:
+    """Let the next evaluation look at it, as a person or a receipt changed something; False where it is closed."""
+    return bulk.change(tx, "UPDATE enrollment SET wake_at = ? WHERE id = ? AND state <> 'closed'",
+                       to_text(now), enrollment_id) == 1
+
+
+# ---- reading ----
+
 def one(tx: Connection, enrollment_id: str) -> Enrollment | None:
-    found = tx.execute(select(enrollment).where(enrollment.c.id == enrollment_id)).mappings().one_or_none()
-    return _enrollment(found) if found else None
+    return by_id(tx, [enrollment_id]).get(enrollment_id)
 
 
 def list_(
     tx: Connection, *, playbook_id: str | None = None, account_id: str | None = None, state: str | None = None,
     limit: int = 1000,
 ) -> list[Enrollment]:
-    """Enrollments by playbook and account, at most `limit`; `state` "open" is every state but closed."""
-    statement = select(enrollment).order_by(
-        enrollment.c.playbook_id, enrollment.c.account_id, enrollment.c.number,
-    ).limit(limit)
-    if playbook_id is not None:
-        statement = statement.where(enrollment.c.playbook_id == playbook_id)
-    if account_id is not None:
-        statement = statement.where(enrollment.c.account_id == account_id)
-    if state == "open":
-        statement = statement.where(enrollment.c.state != State.CLOSED.value)
-    elif state is not None:
-        statement = statement.where(enrollment.c.state == state)
-    return [_enrollment(found) for found in tx.execute(statement).mappings()]
+    """Enrollments by playbook and subject, at most `limit`; `state` "open" is every state but closed."""
+    where, values = ["1 = 1"], list[object]()
+    for name, value in (("playbook_id", playbook_id), ("account_id", account_id)):
+        if value is not None:
+            where.append(f"{name} = ?")
+            values.append(value)
+    if state is not None:
+        where.append("state <> ?" if state == "open" else "state = ?")
+        values.append(State.CLOSED.value if state == "open" else state)
+    order = "ORDER BY playbook_id, account_id, subject_id, number LIMIT ?"
+    return _read(tx, f"{' AND '.join(where)} {order}", [*values, limit])
 
 
 def ids(tx: Connection, limit: int = 5000) -> list[str]:
@@ -135,137 +217,53 @@ def counts(tx: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-# ---- decisions ----
-
-
-def record(tx: Connection, decisions: Sequence[Decision]) -> int:
-    """Insert the decisions that are new and return how many that were."""
-    if not decisions:
-        return 0
-    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(decision).on_conflict_do_nothing(index_elements=["id"]).returning(decision.c.id)
-    rows = [
-        {
-            "id": f"{each.enrollment_id}/{to_text(each.decided_at)}/{each.to_state}",
-            "enrollment_id": each.enrollment_id, "playbook_id": each.playbook_id, "account_id": each.account_id,
-            "decided_at": to_text(each.decided_at), "from_state": each.from_state, "to_state": each.to_state,
-            "reason": each.reason, "clauses": json.dumps([_clause_out(one) for one in each.clauses]),
-            "version": each.version,
-        }
-        for each in decisions
-    ]
-    return len(tx.execute(statement, rows).all())
-
-
-def decisions(
-    tx: Connection, *, enrollment_id: str | None = None, account_id: str | None = None,
-    playbook_id: str | None = None, limit: int = 200,
-) -> list[Decision]:
-    """The latest decisions, the newest first, at most `limit`."""
-    statement = select(decision).order_by(decision.c.decided_at.desc(), decision.c.id.desc()).limit(limit)
-    given = {"enrollment_id": enrollment_id, "account_id": account_id, "playbook_id": playbook_id}
-    for name, value in given.items():
-        if value is not None:
-            statement = statement.where(decision.c[name] == value)
-    return [
-        Decision(
-            found["enrollment_id"], found["playbook_id"], found["account_id"], from_text(found["decided_at"]),
-            found["from_state"], found["to_state"], found["reason"],
-            tuple(_clause_in(one) for one in json.loads(found["clauses"])), found["version"] or "",
-        )
-        for found in tx.execute(statement).mappings()
-    ]
-
-
 # ---- inside ----
 
-
-def _parts(account_ids: Sequence[str] | None) -> list[Sequence[str] | None]:
+def _of(
+    tx: Connection, condition: str, values: Sequence[object], account_ids: Collection[str] | None,
+) -> tuple[str, list[object]]:
     if account_ids is None:
-        return [None]
-    return [account_ids[start:start + CHUNK] for start in range(0, len(account_ids), CHUNK)]
+        return condition, list(values)
+    among, ids = bulk.among(tx, "account_id", account_ids)
+    return f"{condition} AND {among}", [*values, ids]
 
 
-def _only(wanted: Select[Any], account_ids: Sequence[str] | None) -> Select[Any]:
-    return wanted if account_ids is None else wanted.where(enrollment.c.account_id.in_(account_ids))
+def _read(tx: Connection, where: str, values: Sequence[object]) -> list[Enrollment]:
+    statement = f"SELECT {_ALL} FROM enrollment WHERE {where}"  # noqa: S608  ours
+    return [_enrollment(row) for row in bulk.fetch(tx, statement, *values)]
 
 
-def _read(tx: Connection, wanted: Select[Any], account_ids: Sequence[str] | None) -> list[Enrollment]:
-    return [
-        _enrollment(found) for part in _parts(account_ids) for found in tx.execute(_only(wanted, part)).mappings()
-    ]
-
-
-def _refuse_changed(tx: Connection, unsaved: Sequence[Enrollment]) -> None:
-    for each in unsaved:
-        stored = one(tx, each.id)
-        if stored and stored != each:
-            how = "closed" if stored.state is State.CLOSED else "looked at later"
+def _refuse_changed(tx: Connection, wanted: Sequence[Enrollment]) -> None:
+    stored = by_id(tx, [each.id for each in wanted])
+    for each in wanted:
+        found = stored[each.id]
+        answered = replace(
+            each, acknowledged_at=each.acknowledged_at or found.acknowledged_at,
+            acknowledged_by=each.acknowledged_by or found.acknowledged_by)
+        if found not in (each, answered):
+            how = "closed" if found.state is State.CLOSED else "looked at later"
             raise StewardError(
                 f'enrollment "{each.id}" was {how} by another evaluation meanwhile. Nothing of this one was stored; '
                 "evaluate again."
             )
 
 
-def _values(each: Enrollment) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "id": each.id, "playbook_id": each.playbook_id, "version": each.version, "account_id": each.account_id,
-        "number": each.number, "state": each.state.value, "reason": each.reason, "arm": each.arm.value,
-        "step": each.step, "rung": each.rung, "acknowledged_by": each.acknowledged_by, "body": json.dumps(each.body),
-        "subject_id": each.subject_id, "cause": each.cause,
+def _values(each: Enrollment) -> tuple[Any, ...]:
+    given = {
+        "state": each.state.value, "arm": each.arm.value,
+        "body": orjson.dumps(each.body).decode() if each.body else "{}",
+        "since": to_text(each.since), "looked_at": to_text(each.looked_at), "entered_at": to_text(each.entered_at),
+        "closed_at": to_text(each.closed_at), "acknowledged_at": to_text(each.acknowledged_at),
+        "wake_at": to_text(each.wake_at),
     }
-    for name in _INSTANTS:
-        at = getattr(each, name)
-        values[name] = to_text(at) if at else None
-    return values
+    return tuple([given[name] if name in given else getattr(each, name) for name in _COLUMNS])
 
 
-def _enrollment(found: RowMapping) -> Enrollment:
-    values = {name.name: found[name.name] for name in fields(Enrollment)}
-    for name in _INSTANTS:
-        values[name] = from_text(found[name]) if found[name] else None
-    return Enrollment(**{
-        **values, "state": State(found["state"]), "arm": Arm(found["arm"]), "body": json.loads(found["body"]),
-    })
-
-
-def _clause_out(clause: Clause) -> dict[str, Any]:
-    values = {each.name: getattr(clause, each.name) for each in fields(Clause)}
-    as_of = to_text(clause.as_of) if clause.as_of else None
-    return {**values, "verdict": clause.verdict.value, "observed": _value_out(clause.observed), "as_of": as_of}
-
-
-def _clause_in(stored: Mapping[str, Any]) -> Clause:
-    as_of = from_text(stored["as_of"]) if stored["as_of"] else None
-    return Clause(**{
-        **stored, "verdict": Verdict(stored["verdict"]), "observed": _value_in(stored["observed"]), "as_of": as_of,
-    })
-
-
-def _value_out(value: Value | Missing) -> Any:
-    """A value as JSON; what JSON has no word for is an object with one key, which names its type."""
-    if isinstance(value, Missing):
-        return None
-    if isinstance(value, Money):
-        return {"money": [str(value.amount), value.currency]}
-    if isinstance(value, datetime):
-        return {"instant": value.isoformat()}
-    if isinstance(value, date):
-        return {"date": value.isoformat()}
-    if isinstance(value, Decimal):
-        return {"decimal": str(value)}
-    return value
-
-
-def _value_in(stored: Any) -> Value | Missing:
-    if stored is None:
-        return MISSING
-    if not isinstance(stored, dict):
-        value: Value = stored
-        return value
-    ((kind, body),) = stored.items()
-    if kind == "money":
-        return Money(Decimal(body[0]), body[1])
-    if kind == "instant":
-        return datetime.fromisoformat(body)
-    return date.fromisoformat(body) if kind == "date" else Decimal(body)
+def _enrollment(row: Any) -> Enrollment:
+    values = list(row)
+    for at in _INSTANTS:
+        if values[at] is not None:
+            values[at] = datetime.fromisoformat(values[at])
+    values[_STATE], values[_ARM] = State(values[_STATE]), Arm(values[_ARM])
+    values[_BODY] = orjson.loads(values[_BODY])
+    return Enrollment(*values)

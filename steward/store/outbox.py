@@ -15,10 +15,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
-from steward.store import receipts
+from steward.store import bulk, receipts
 from steward.store.instants import from_text, to_text
 from steward.store.schema import outbox, receipt
 
@@ -27,6 +26,7 @@ STATES = (*OPEN_STATES, "delivered", "failed", "unknown", "expired", "cancelled"
 
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 _NAMESPACE = uuid5(NAMESPACE_URL, "steward/action")
+_COLUMNS = tuple(column.name for column in outbox.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,9 @@ def add(tx: Connection, rows: Sequence[OutboxRow]) -> int:
 
     The order of `rows` is the order decided, among rows of one `created_at`.
     """
-    if not rows:
-        return 0
-    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(outbox).on_conflict_do_nothing(index_elements=["key"]).returning(outbox.c.key)
-    return len(tx.execute(statement, [_values(row, position) for position, row in enumerate(rows)]).all())
+    values = [_values(row, position) for position, row in enumerate(rows)]
+    return bulk.upsert(
+        tx, outbox, [tuple([each.get(name) for name in _COLUMNS]) for each in values], "ON CONFLICT (key) DO NOTHING")
 
 
 _HEAD_OF_LANE = """
@@ -177,6 +175,37 @@ def complete(tx: Connection, claimed: Claim, proof: Receipt, now: datetime) -> b
         return False
     receipts.save(tx, claimed.row.key, proof)
     return True
+
+
+def cancel(tx: Connection, enrollment_ids: Sequence[str], now: datetime, trouble: str) -> int:
+    """What these enrollments have waiting and nobody has begun to send is not done any more; how many rows.
+
+    A worker that had claimed such a row finds its epoch gone. Redrawing what was sent is still done.
+    """
+    if not enrollment_ids:
+        return 0
+    among, ids = bulk.among(tx, "enrollment_id", enrollment_ids)
+    return bulk.change(tx, f"""
+        UPDATE outbox SET state = 'cancelled', trouble = ?, done_at = ?, lease_until = NULL, epoch = epoch + 1
+        WHERE state = 'pending' AND kind <> 'update_message' AND {among}
+    """, trouble, to_text(now), ids)  # noqa: S608  ours
+
+
+def steps(tx: Connection, enrollment_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """By enrollment, the state of each of its actions by key; of one told in a digest, that of the digest."""
+    if not enrollment_ids:
+        return {}
+    among, ids = bulk.among(tx, "enrollment_id", enrollment_ids)
+    rows = bulk.fetch(tx, f"SELECT enrollment_id, key, state FROM outbox WHERE {among}", ids)  # noqa: S608  ours
+    rows += bulk.fetch(tx, f"""
+        SELECT line.enrollment_id, line.key, coalesce(told.state, line.sent_in, 'pending')
+        FROM digest_line AS line LEFT JOIN outbox AS told ON told.key = line.sent_in
+        WHERE {among.replace("enrollment_id", "line.enrollment_id")}
+    """, ids)  # noqa: S608  ours
+    found: dict[str, dict[str, str]] = {}
+    for enrollment_id, key, state in rows:
+        found.setdefault(enrollment_id, {})[key] = state
+    return found
 
 
 def again(

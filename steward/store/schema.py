@@ -148,7 +148,7 @@ enrollment = Table(
     Column("since", String(40), nullable=False),           # when this state's clock began; what is unknown moves it on
     Column("entered_at", String(40)),                      # became active
     Column("closed_at", String(40)),
-    Column("reason", String(128), nullable=False, default=""),   # closed: why; blocked: the gate
+    Column("reason", Text, nullable=False, default=""),    # closed: why; blocked: the gate
     Column("arm", String(16), nullable=False, default="treatment"),
     Column("step", Integer, nullable=False, default=0),    # the next instruction of the program
     Column("rung", Integer, nullable=False, default=0),    # next of `escalate`

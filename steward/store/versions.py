@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
@@ -26,3 +27,9 @@ def body(tx: Connection, playbook_id: str, version: str) -> str | None:
     found: str | None = tx.scalar(select(playbook_version.c.body).where(
         playbook_version.c.playbook_id == playbook_id, playbook_version.c.version == version))
     return found
+
+
+def bodies(tx: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """The canonical form of each (playbook id, version) that is stored."""
+    found = {pair: body(tx, *pair) for pair in sorted(set(wanted))}
+    return {pair: text for pair, text in found.items() if text is not None}

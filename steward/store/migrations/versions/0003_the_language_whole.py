@@ -40,7 +40,7 @@ def _enrollments() -> None:
         sa.Column('since', sa.String(40), nullable=False),
         sa.Column('entered_at', sa.String(40)),
         sa.Column('closed_at', sa.String(40)),
-        sa.Column('reason', sa.String(128), nullable=False),
+        sa.Column('reason', sa.Text(), nullable=False),
         sa.Column('arm', sa.String(16), nullable=False),
         sa.Column('step', sa.Integer(), nullable=False),
         sa.Column('rung', sa.Integer(), nullable=False),
