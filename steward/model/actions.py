@@ -6,6 +6,7 @@ Every text in an action is plain text and may come from a customer's name: a sin
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
 
@@ -95,7 +96,103 @@ class OpenCta(_Noun):
     assignee_email: str | None = None       # the sink finds its own user; unassigned where it has none
 
 
-Action = Annotated[Message | UpdateMessage | OpenCta, Field(discriminator="kind")]
+class LogTouchpoint(_Noun):
+    """Note a contact with the customer."""
+
+    kind: Literal["log_touchpoint"] = "log_touchpoint"
+    account_external_id: str                # as the target names the account
+    contact_external_id: str | None = None  # whom it was with, where the target knows the contact
+    type: str                               # call | meeting | email | qbr
+    subject: str
+    body: str = ""
+    happened_at: datetime
+    owner_email: str | None = None          # who of us; the sink finds its own user
+
+
+class UpdateRecord(_Noun):
+    """Write one field of one record. Doing it again writes the same."""
+
+    kind: Literal["update_record"] = "update_record"
+    noun: Literal["account", "contact", "opportunity"] = "account"
+    external_id: str                        # as the target names the record
+    field: str                              # as the target names the field
+    value: str                              # "" empties it; the sink writes it in the field's own type
+
+
+class OpenOpportunity(_Noun):
+    """Open an opportunity for the account."""
+
+    kind: Literal["open_opportunity"] = "open_opportunity"
+    account_external_id: str
+    type: Literal["expansion", "renewal"]
+    title: str
+    body: str = ""
+    amount: Decimal | None = None           # None: not known
+    currency: str = ""                      # ISO 4217, with an amount
+    closes_on: date
+    owner_email: str | None = None
+
+
+class StartSuccessPlan(_Noun):
+    """Start a success plan from a template of the target."""
+
+    kind: Literal["start_success_plan"] = "start_success_plan"
+    account_external_id: str
+    template: str                           # as the target names it
+    title: str
+    body: str = ""
+    starts_on: date
+    owner_email: str | None = None
+
+
+class WebhookFact(_Noun):
+    """One fact as it stood: `value` in plain JSON (days as ISO 8601), None where it is not known."""
+
+    name: str
+    value: bool | int | float | str | None
+    unit: str = ""
+    as_of: datetime | None = None
+
+
+class CallWebhook(_Noun):
+    """Tell another system: who, which playbook, why, and the facts that the playbook names."""
+
+    kind: Literal["call_webhook"] = "call_webhook"
+    enrollment_id: str
+    playbook_id: str
+    playbook_title: str
+    version: str
+    account_id: str                         # ours
+    account_name: str
+    subject_id: str
+    external_ids: dict[str, str] = Field(default_factory=dict)  # of the account, by connection
+    owner_email: str | None = None
+    reasons: tuple[str, ...] = ()
+    facts: tuple[WebhookFact, ...] = ()
+    decided_at: datetime
+
+
+class DraftEmail(_Noun):
+    """Lay a draft before one of us, who sends it or does not."""
+
+    kind: Literal["draft_email"] = "draft_email"
+    owner_email: str                        # in whose mailbox it lies
+    to_email: str
+    to_name: str = ""
+    subject: str
+    body: str
+    account_external_id: str | None = None  # where the target files it under the account
+
+
+Action = Annotated[
+    Message | UpdateMessage | OpenCta | LogTouchpoint | UpdateRecord | OpenOpportunity | StartSuccessPlan | CallWebhook
+    | DraftEmail, Field(discriminator="kind")]
+ACTION_KINDS = {
+    "cta": "open_cta", "task": "open_cta", "message": "message", "touchpoint": "log_touchpoint",
+    "update": "update_record", "opportunity": "open_opportunity", "success_plan": "start_success_plan",
+    "webhook": "call_webhook", "email_draft": "draft_email",
+}
+"""By the kind of a playbook's step, the kind of action that a connection must be able to do for it."""
 
 
 class Receipt(_Noun):
