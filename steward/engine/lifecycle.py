@@ -9,73 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from steward.engine.calendars import Calendar
-from steward.engine.gates import Gates, blocked_by
+from steward.engine.gates import blocked_by
 from steward.engine.language import Mode, Playbook, Rung
+from steward.engine.look import FALSE, TRUE, UNKNOWN, Advance, Look, Planned, Verdicts
 from steward.model.actions import IdempotencyKey
-from steward.model.enrollments import Arm, Decision, Enrollment, State, Verdict
+from steward.model.enrollments import Arm, Decision, Enrollment, State
 
-TRUE, FALSE, UNKNOWN = Verdict.TRUE, Verdict.FALSE, Verdict.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The verdicts of a playbook's conditions for one account, by path as in `Playbook.conditions`."""
-
-    by_path: Mapping[str, bool | None]
-
-    def of(self, path: str, absent: Verdict = TRUE) -> Verdict:
-        """That of the condition at `path`; `absent` where the playbook has none."""
-        if path not in self.by_path:
-            return absent
-        value = self.by_path[path]
-        return UNKNOWN if value is None else TRUE if value else FALSE
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One step to perform: of `do` or of `escalate`, by its position."""
-
-    part: Literal["do", "escalate"]
-    path: str
-    key: IdempotencyKey
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """What one look does. `enrollment` is None where the account is and stays idle."""
-
-    enrollment: Enrollment | None
-    decision: Decision | None = None
-    planned: tuple[Planned, ...] = ()
-    changed: bool = False                   # `enrollment` must be saved
-
-    @property
-    def enters(self) -> bool:
-        """Whether the account becomes active by this look; `limit` counts those."""
-        decision = self.decision
-        return decision is not None and decision.to_state == State.ACTIVE and decision.from_state != State.RECOVERING
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What does not change while one account is looked at."""
-
-    playbook: Playbook
-    account_id: str
-    verdicts: Verdicts
-    now: datetime
-    calendar: Calendar
-    gates: Gates = field(default_factory=Gates)
-    subject_id: str = ""                    # "" is the account itself
-    cause: str | None = None                # the event or the person that asks for entry
-    revoked: bool = False                   # the event of `revoke_on` has happened to what began the enrollment
-    delivered: frozenset[str] = frozenset()  # keys of steps ("do.0") that have a receipt
-    failed: frozenset[str] = frozenset()    # keys of steps that were given up
+__all__ = ["Advance", "Look", "Planned", "Verdicts", "advance", "arm_of", "cancel", "cooldown_from", "enrollment_id"]
 
 
 def advance(look: Look, enrollment: Enrollment | None, last_closed: Enrollment | None) -> Advance:

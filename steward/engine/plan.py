@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,30 +14,54 @@ from steward.engine.calendars import Calendar
 from steward.engine.expression import Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates, blocked_by
-from steward.engine.language import Playbook
+from steward.engine.language import OnUpdate, Playbook
 from steward.engine.lifecycle import Look, advance, cooldown_from
 from steward.engine.sweep import Swept, sweep
 from steward.engine.walk import clause_text, walk
 from steward.model.enrollments import Enrollment, State, Verdict
 from steward.model.facts import FactSpec
 
+_RUNS = (State.ACTIVE, State.RECOVERING)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One account that would enter or leave, with the clause that decides and the value that it saw."""
+    """One subject that would enter or leave, with the clause that decides and the value that it saw."""
 
     account_id: str
     name: str
     owner: str
     arr: float | None
     clause: str                             # "health.score < 60 (58)"
+    subject_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerLine:
+    """What the plan means for one owner ("" is nobody); ARR of the accounts that enter, where it is known."""
+
+    owner: str
+    enters: int
+    leaves: int
+    held: int
+    arr: float
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """How many that entered with `version` are active or recovering, and what becomes of them: pin or migrate."""
+
+    version: str
+    count: int
+    becomes: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Against the stored enrollments, or against the playbook as it was: `stays` and `unknown` are counts.
+    """Against the stored enrollments (`before` ""), or against another version: `stays` and `unknown` are counts.
 
-    `held`: the conditions are true, and a gate says no; its `clause` is the gate's reason.
+    `held`: the conditions are true, and a gate says no; its `clause` is the gate's reason. `over_limit`: the limit,
+    where more would enter than it allows, so that all of them wait for approval.
     """
 
     playbook_id: str
@@ -46,11 +71,27 @@ class Plan:
     stays: int
     unknown: int
     held: tuple[Move, ...] = ()
+    before: str = ""
+    mode: str = ""
+    over_limit: int | None = None
+    owners: tuple[OwnerLine, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    step_map: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def arr_entering(self) -> float:
+        """The ARR of the accounts that enter, as far as it is known."""
+        return _arr(self.enters)
+
+    @property
+    def arr_leaving(self) -> float:
+        """The ARR of the accounts that leave, as far as it is known."""
+        return _arr(self.leaves)
 
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The facts as known now (not freshened), and the enrollments of the playbook, by account."""
+    """The facts as known now (not freshened), and the enrollments of the playbook, by subject."""
 
     frame: pl.DataFrame
     catalog: Mapping[str, FactSpec]
@@ -58,7 +99,12 @@ class Today:
     calendar: Calendar
     opened: Mapping[str, Enrollment]
     closed: Mapping[str, Enrollment]
-    gates: Mapping[str, Gates] = field(default_factory=dict)   # of those accounts whom one may stop
+    gates: Mapping[str, Gates] = field(default_factory=dict)   # of those subjects whom one may stop
+
+    @property
+    def key(self) -> str:
+        """The column that says which subject a row is."""
+        return "subject_id" if "subject_id" in self.frame.columns else "account_id"
 
 
 def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Plan:
@@ -72,47 +118,57 @@ def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Pl
     inside, was = _inside(playbook, today, swept), set(today.opened)
     if before is not None:
         inside, was = set(swept.looks), set(sweep(before, fresh, ()).looks)
-    changed = [*(inside - was), *(was - inside)]
-    rows = {row["account_id"]: row for row in today.frame.filter(
-        pl.col("account_id").is_in(changed)).iter_rows(named=True)}
-    reasons = {each: no for each in inside - was if (no := _gate(playbook, today, each))}
-    enters = [_move(playbook, today, rows.get(each, {"account_id": each}), True, before)
-              for each in inside - was - reasons.keys()]
-    held = [replace(_move(playbook, today, rows.get(each, {"account_id": each}), True, before), clause=no)
-            for each, no in reasons.items()]
-    gone = [_move(playbook, today, rows.get(each, {"account_id": each}), False, before) for each in was - inside]
-    return Plan(playbook.id, playbook.version, _sorted(enters), _sorted(gone), len(inside & was), swept.waiting,
-                _sorted(held))
+    come, go = inside - was, was - inside
+    rows = {row[today.key]: row for row in today.frame.filter(
+        pl.col(today.key).is_in([*come, *go])).iter_rows(named=True)}
+
+    def move(subject: str, enters: bool) -> Move:
+        return _move(playbook, today, rows.get(subject, {today.key: subject}), enters, before)
+
+    reasons = {each: no for each in come if (no := _gate(playbook, today, each))}
+    enters = _sorted(move(each, True) for each in come - reasons.keys())
+    held = _sorted(replace(move(each, True), clause=no) for each, no in reasons.items())
+    gone = _sorted(move(each, False) for each in go)
+    most = playbook.limit.of(today.frame.height)
+    return Plan(
+        playbook.id, playbook.version, enters, gone, len(inside & was), swept.waiting, held,
+        before.version if before else "", playbook.mode.value, most if len(enters) > most else None,
+        _owners(enters, gone, held), _in_flight(playbook, today.opened),
+        playbook.step_map if playbook.on_update is OnUpdate.MIGRATE else ())
 
 
-def _gate(playbook: Playbook, today: Today, account_id: str) -> str:
-    """Why a gate would stop this account; "" where all let it pass."""
-    closed = today.closed.get(account_id)
+def _gate(playbook: Playbook, today: Today, subject: str) -> str:
+    """Why a gate would stop this one; "" where all let it pass."""
+    closed = today.closed.get(subject)
     return blocked_by(
-        today.gates.get(account_id, Gates()), playbook, Verdict.TRUE, now=today.now, calendar=today.calendar,
+        today.gates.get(subject, Gates()), playbook, Verdict.TRUE, now=today.now, calendar=today.calendar,
         cooldown_from=cooldown_from(closed) if closed else None)
 
 
 def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:
-    """The accounts with an open enrollment after a look now."""
+    """The subjects with an open enrollment after a look now."""
     found = set()
-    for account_id, seen in swept.looks.items():
-        step = advance(Look(playbook, account_id, seen, today.now, today.calendar),
-                       today.opened.get(account_id), today.closed.get(account_id))
+    for subject, seen in swept.looks.items():
+        opened = today.opened.get(subject)
+        account_id = opened.account_id if opened else subject
+        step = advance(Look(playbook, account_id, seen, today.now, today.calendar, subject_id=subject),
+                       opened, today.closed.get(subject))
         if step.enrollment is not None and step.enrollment.state is not State.CLOSED:
-            found.add(account_id)
+            found.add(subject)
     return found
 
 
 def _move(
     playbook: Playbook, today: Today, row: Mapping[str, Any], enters: bool, before: Playbook | None,
 ) -> Move:
-    opened = today.opened.get(str(row["account_id"]))
-    running = before is None and opened is not None and opened.state in (State.ACTIVE, State.RECOVERING)
-    name = row.get("account.name")
+    subject = str(row[today.key])
+    opened = today.opened.get(subject)
+    running = before is None and opened is not None and opened.state in _RUNS
+    name = row.get("contact.name") or row.get("opportunity.name") or row.get("account.name")
+    account_id = row.get("account_id") or (opened.account_id if opened else subject)
     return Move(
-        str(row["account_id"]), " ".join(str(name).split()) if name else "", str(row.get("account.csm") or ""),
-        row.get("account.arr"), _deciding(playbook, today, row, before, running and not enters))
+        str(account_id), " ".join(str(name).split()) if name else "", str(row.get("account.csm") or ""),
+        row.get("account.arr"), _deciding(playbook, today, row, before, running and not enters), subject)
 
 
 def _deciding(playbook: Playbook, today: Today, row: Mapping[str, Any], before: Playbook | None, until: bool) -> str:
@@ -134,6 +190,26 @@ def _texts(playbook: Playbook | None) -> frozenset[str]:
     return frozenset(leaf.text for condition in conditions if condition for leaf in leaves(condition))
 
 
-def _sorted(moves: list[Move]) -> tuple[Move, ...]:
-    """The largest accounts first."""
-    return tuple(sorted(moves, key=lambda move: (-(move.arr or 0.0), move.account_id)))
+def _owners(enters: tuple[Move, ...], gone: tuple[Move, ...], held: tuple[Move, ...]) -> tuple[OwnerLine, ...]:
+    """Those with the most to do first."""
+    come, go, stopped = (Counter(move.owner for move in moves) for moves in (enters, gone, held))
+    lines = [OwnerLine(owner, come[owner], go[owner], stopped[owner],
+                       _arr(move for move in enters if move.owner == owner)) for owner in {*come, *go, *stopped}]
+    return tuple(sorted(lines, key=lambda line: (-line.enters, -line.leaves, line.owner)))
+
+
+def _in_flight(playbook: Playbook, opened: Mapping[str, Enrollment]) -> tuple[InFlight, ...]:
+    running = Counter(each.version for each in opened.values() if each.state in _RUNS)
+    return tuple(
+        InFlight(version, count, "live" if version == playbook.version else playbook.on_update.value)
+        for version, count in sorted(running.items()))
+
+
+def _arr(moves: Iterable[Move]) -> float:
+    of_accounts = {move.account_id: move.arr for move in moves}     # many contacts of one account pay once
+    return float(sum(arr for arr in of_accounts.values() if arr))
+
+
+def _sorted(moves: Iterable[Move]) -> tuple[Move, ...]:
+    """The most valuable first."""
+    return tuple(sorted(moves, key=lambda move: (-(move.arr or 0.0), move.account_id, move.subject_id)))

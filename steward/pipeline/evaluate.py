@@ -21,7 +21,7 @@ from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, in_order
 from steward.engine.lifecycle import Advance, Look, Verdicts, advance, cancel
 from steward.engine.load import canonical_form
-from steward.engine.sweep import sweep, sweep_rows
+from steward.engine.sweep import opened_frame, sweep, sweep_rows
 from steward.engine.walk import clauses_of
 from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State
 from steward.model.facts import FactSpec
@@ -124,7 +124,7 @@ class _Run:
         """Evaluate one playbook and store what comes of it."""
         opened = self.opened[playbook.id]
         swept = (sweep_rows(playbook, self.known.values(), opened) if self.few
-                 else sweep(playbook, self.fresh, opened))
+                 else sweep(playbook, self.fresh, opened_frame(opened.values()), self.now))
         closed = enrollments.last_closed(self.tx, playbook.id, [each for each in swept.looks if each not in opened])
         steps = {
             each: self._step(playbook, each, seen, opened=opened, closed=closed) for each, seen in swept.looks.items()}
