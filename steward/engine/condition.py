@@ -9,7 +9,7 @@ from steward.engine.document import Block, Listing, Node, Scalar
 from steward.engine.expression import All, Any, Expression, Leaf, Not, Op
 from steward.engine.expression import Scalar as Value
 from steward.engine.findings import Findings, Mark, near
-from steward.engine.literals import LiteralError, parse_literal
+from steward.engine.literals import LiteralError, normal, parse_literal, split_list
 from steward.model.facts import FactSpec, FactType
 
 _LEAF = re.compile(
@@ -24,8 +24,19 @@ _JOINED = re.compile(r"\s(and|or|&&|\|\|)\s", re.IGNORECASE)
 class Conditions:
     """Reads conditions over the facts of `catalog`; what is wrong goes into `findings`."""
 
-    def __init__(self, catalog: Mapping[str, FactSpec], findings: Findings) -> None:
-        self.catalog, self.findings = catalog, findings
+    def __init__(self, catalog: Mapping[str, FactSpec], findings: Findings, subject: str = "account") -> None:
+        self.catalog = {name: spec for name, spec in catalog.items() if spec.subject in ("account", subject)}
+        self.elsewhere = {name: spec.subject for name, spec in catalog.items() if name not in self.catalog}
+        self.findings, self.subject = findings, subject
+
+    def unknown(self, fact: str, mark: Mark) -> None:
+        """Note that the playbook's subject has no such fact."""
+        if other := self.elsewhere.get(fact):
+            self.findings.error("STW116", mark, f'"{fact}" is a fact of one {other}; this playbook enrols each '
+                                f"{self.subject}", f"write: subject: {other}")
+        else:
+            self.findings.error("STW110", mark, f'unknown fact "{fact}"',
+                                near(fact, self.catalog) or "the catalog has no fact of a name like it")
 
     def read(self, node: Node, path: str) -> Expression | None:
         """The condition in `node`; None where a finding says why there is none. `path` addresses it ("when")."""
@@ -69,8 +80,7 @@ class Conditions:
             return None
         spec = self.catalog.get(found["fact"])
         if spec is None:
-            self.findings.error("STW110", _part(node, found, "fact"), f'unknown fact "{found["fact"]}"',
-                                near(found["fact"], self.catalog) or "the catalog has no fact of a name like it")
+            self.unknown(found["fact"], _part(node, found, "fact"))
             return None
         written = found["sign"] or " ".join((found["word"] or "").split())
         joined = _JOINED.search(found["rest"])
@@ -90,8 +100,9 @@ class Conditions:
                                 f"write: {spec.name} == …, or {spec.name} in [a, b]")
             return None
         values = self._values(node, found, written, spec)
-        rest = " ".join(found["rest"].split())
-        return None if values is None else Leaf(spec.name, _op(written), values, rest, path, node.mark)
+        if values is None:
+            return None
+        return Leaf(spec.name, _op(written), values, normal(values, written, spec), path, node.mark)
 
     def _values(self, node: Scalar, found: re.Match[str], op: str, spec: FactSpec) -> tuple[Value, ...] | None:
         rest = found["rest"].strip()
@@ -105,7 +116,7 @@ class Conditions:
             if not (rest.startswith("[") and rest.endswith("]") and rest[1:-1].strip()):
                 self.findings.error("STW111", mark, f'"{op}" needs a list', f"write: {spec.name} {op} [a, b]")
                 return None
-            texts = rest[1:-1].split(",")
+            texts = split_list(rest[1:-1])
         try:
             return tuple(parse_literal(text, spec) for text in texts)
         except LiteralError as error:

@@ -6,6 +6,7 @@ merge keys, duplicate keys, directives and more than one document are refused, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from steward.engine.findings import Findings, Mark, playbook_error
 MOST_BYTES = 256 * 1024
 MOST_NODES = 20_000
 MOST_DEPTH = 40
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,15 @@ class Block:
 Node = Scalar | Listing | Block
 
 
-def read(text: str, file: str) -> Node:
+def read(text: str, file: str, *, most_bytes: int = MOST_BYTES) -> Node:
     """The document in `text`; `file` is its name in errors.
 
     Raises:
         PlaybookError: it is not YAML, too large, or uses what is not allowed here.
     """
     findings = Findings(file, text)
-    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
-        findings.error("STW108", Mark(), f"the file is larger than {MOST_BYTES // 1024} kB", "split it")
+    if len(text.encode("utf-8", "replace")) > most_bytes:
+        findings.error("STW108", Mark(), f"the file is larger than {most_bytes // 1024} kB", "split it")
         raise playbook_error(findings.found)
     try:
         node = _document(YAML(typ="rt", pure=True).parse(text), findings)
@@ -131,6 +133,8 @@ class _Builder:
         if (tag := getattr(event, "tag", None)) is not None:
             _refuse(self.findings, event, f'tag "{tag}" is not allowed', "remove it; quotes make a value text")
         if isinstance(event, ScalarEvent):
+            if not event.value.isascii() and _SURROGATE.search(event.value):
+                _refuse(self.findings, event, "half a character cannot be stored", "write the whole character")
             return _scalar(event)
         if isinstance(event, SequenceStartEvent):
             return self._listing(event, depth)

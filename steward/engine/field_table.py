@@ -1,4 +1,4 @@
-"""The words of the language: every field with its meaning, default and shape. The reader, the schema and the pages use it.
+"""The words of the language: every field with its meaning, default and shape, for the reader, the schema and the pages.
 
 What is not in these tables is no field: the reader refuses it.
 """
@@ -77,7 +77,8 @@ STEP_TABLE = (
         FieldDoc("via", "the connection", "each that knows the subject", "salesforce"))),
     FieldDoc("opportunity", "open an opportunity", "", "{type: expansion}", (
         FieldDoc("type", "expansion or renewal", NEEDED, "expansion"),
-        FieldDoc("title", "what it is called", "the playbook's title and the account's name", "Seats for {{ account.name }}"),
+        FieldDoc("title", "what it is called", "the playbook's title and the account's name",
+                 "Seats for {{ account.name }}"),
         FieldDoc("amount", "the money fact that it is worth", "no amount", "account.arr"),
         FieldDoc("closes", "when it should close, from the step on", "90d", "60d"),
         FieldDoc("assign", _ASSIGN[0], "account_manager", _ASSIGN[1]))),
@@ -115,7 +116,8 @@ MODIFIER_TABLE = (
 MESSAGE_TABLE = (
     FieldDoc("tone", "risk, stall, growth, handoff, done or neutral", "neutral", "risk"),
     FieldDoc("title", "the headline", NEEDED, "{{ account.name }}: health is down"),
-    FieldDoc("sentence", "all of it in one sentence: what a notification shows", NEEDED, "{{ account.name }} is at risk."),
+    FieldDoc("sentence", "all of it in one sentence: what a notification shows", NEEDED,
+             "{{ account.name }} is at risk."),
     FieldDoc("fields", "labelled values, at most 10", "none", "{ARR: '{{ account.arr | money }}'}"),
     FieldDoc("changes", "what changed, at most 3; one with nothing known in it is left out", "none",
              "['Open tickets: {{ support.open_tickets }}']"),
@@ -150,13 +152,13 @@ FIELD_TABLE = (
              "health.score >= 70"),
     FieldDoc("for", "`when` must hold so long to enter", "0d", "3d"),
     FieldDoc("keep_for", "`until` must hold so long to clear", "0d", "3d"),
-    FieldDoc("backlog", "those for whom `when` is true as it is switched on: `ignore`, `start_timer` (`for` begins now) "
-             "or `use_history` (`for` began when the snapshots say)", "start_timer", "ignore"),
+    FieldDoc("backlog", "those for whom `when` is true as it is switched on: `ignore`, `start_timer` (`for` begins "
+             "now) or `use_history` (`for` began when the snapshots say)", "start_timer", "ignore"),
     FieldDoc("again_after", "rest after an enrollment that had become active", "14d", "30d"),
     FieldDoc("at_most", "most enrollments of one subject in a time", "no limit", "3 per 365d"),
     FieldDoc("priority", "0 to 100, higher goes first", "50", "80"),
-    FieldDoc("caps", "most open enrollments that ask for work, of all playbooks together; beyond it they queue by value",
-             "2 and 15", "{account: 2, owner: 15}", (
+    FieldDoc("caps", "most open enrollments that ask for work, of all playbooks together; beyond it they queue by "
+             "value", "2 and 15", "{account: 2, owner: 15}", (
                  FieldDoc("account", "on one account", "2", "2"), FieldDoc("owner", "of one owner", "15", "15"))),
     FieldDoc("inhibited_by", "not while one of these playbooks is open on the account or its parent", "none",
              "[health_drop]"),

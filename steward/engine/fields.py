@@ -1,72 +1,141 @@
-"""The fields of a playbook besides its conditions: nodes in, checked values out, findings for what cannot be."""
+"""Values of a playbook: nodes in, checked values out, findings for what cannot be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
 
 from steward.engine.condition import Conditions
 from steward.engine.document import Block, Listing, Node, Scalar
 from steward.engine.durations import Duration, parse_duration
-from steward.engine.expression import Expression
-from steward.engine.findings import Findings, near
-from steward.engine.language import CTA_TYPES, Act, CtaStep, Limit, MessageStep, Mode, Rung, Step
+from steward.engine.findings import Findings, Mark, near
+from steward.engine.language import Subject
+from steward.engine.template import MessageTemplate, facts_in, faults_of
+from steward.model.events import EVENTS
 
 PEOPLE = ("csm", "account_manager", "csm_manager")
-_KINDS = ("cta", "task", "message")
-_STEP_2 = ("touchpoint", "update", "opportunity", "success_plan", "webhook", "email_draft", "branch", "wait", "if",
-           "needs", "approve")
 _MEANT = {
     "on": "when", "if": "when", "condition": "when", "conditions": "when", "then": "do",
     "actions": "do", "steps": "do", "name": "title", "description": "why", "reason": "why", "cooldown": "again_after",
     "enabled": "mode", "status": "mode", "channel": "to", "recipient": "to", "assignee": "assign", "due_in": "due",
+    "depends_on": "needs", "delay": "wait", "control": "holdout", "cases": "branch", "default": "else",
 }
-_LIMIT = re.compile(r"(?:(\d{1,6}))?(?:\s*(?:or)?\s*(\d{1,3}(?:\.\d+)?)\s*%)?")
-_RAMP = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_TARGET = re.compile(r"(role|channel):[^\s:]{1,80}")
+_CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_TARGET = re.compile(r"(role|channel|queue):[^\s:]{1,80}")
 
 
 class Fields:
-    """Reads fields; every method gives None where a finding says why there is no value."""
+    """Reads values; every method gives None where there is nothing, or where a finding says why there is no value.
 
-    def __init__(self, conditions: Conditions, findings: Findings) -> None:
-        self.conditions, self.findings = conditions, findings
+    `calendars` are those of the company by name, `own` the message templates in the playbook itself and `shared` those
+    beside it; where nobody knows them, they are None, and any name may stand.
+    """
 
-    def known_only(self, block: Block, known: Iterable[str], later: Iterable[str] = (), where: str = "") -> None:
-        """Note each key that is not `known`; those of `later` are named as coming."""
-        known, later = tuple(known), tuple(later)
+    def __init__(
+        self, conditions: Conditions, findings: Findings, subject: Subject = Subject.ACCOUNT, *,
+        calendars: Collection[str] | None = None, shared: Mapping[str, MessageTemplate] | None = None,
+        own: Mapping[str, MessageTemplate] | None = None,
+    ) -> None:
+        self.conditions, self.findings, self.subject, self.calendars = conditions, findings, subject, calendars
+        self.own, self.shared = own or {}, shared
+
+    def wrong(self, mark: Mark, message: str, remedy: str, code: str = "STW106") -> None:
+        """Note what cannot be."""
+        self.findings.error(code, mark, message, remedy)
+
+    def known_only(self, block: Block, known: Iterable[str], where: str = "") -> None:
+        """Note each key that is not `known`."""
+        known = tuple(known)
         for key, _ in block.entries:
-            if key.text in later:
-                self.findings.error("STW107", key.mark, f'"{key.text}" is not supported by this version of Steward',
-                                    "remove it; nothing is ever ignored silently")
-            elif key.text not in known:
+            if key.text not in known:
                 meant = _MEANT.get(key.text)        # what other tools call it
                 remedy = f'did you mean "{meant}"?' if meant in known else near(key.text, known)
-                self.findings.error("STW103", key.mark, f'unknown key "{key.text}"{where}',
-                                    remedy or f"known here: {', '.join(known)}")
+                self.wrong(key.mark, f'unknown key "{key.text}"{where}',
+                           remedy or f"known here: {', '.join(known)}", "STW103")
+
+    def block(self, node: Node, known: Iterable[str], where: str, example: str) -> Block | None:
+        """The mapping in `node`, whose keys are `known`."""
+        if not isinstance(node, Block):
+            self.wrong(node.mark, f"{where} needs its fields", f"write: {example}")
+            return None
+        self.known_only(node, known, f" in {where}")
+        return node
+
+    def needed(self, block: Block, name: str, where: str, example: str, mark: Mark | None = None) -> Node | None:
+        """The node under `name`, or a finding that it must be written."""
+        node = block.get(name)
+        if node is None:
+            self.wrong(mark or block.mark, f'{where} needs "{name}"', f"write: {example}", "STW105")
+        return node
 
     def text(self, node: Node | None, most: int = 500) -> str | None:
-        """One value as text."""
+        """One value as text, on one line."""
         if node is None:
             return None
         if not isinstance(node, Scalar) or not node.text.strip():
-            self.findings.error("STW106", node.mark, "this must be a text", "write some words")
+            self.wrong(node.mark, "this must be a text", "write some words")
             return None
         if len(node.text) > most:
-            self.findings.error("STW106", node.mark, f"this is longer than {most} characters", "shorten it")
+            self.wrong(node.mark, f"this is longer than {most} characters", "shorten it")
             return None
         return " ".join(node.text.split())
 
+    def template(self, node: Node | None) -> str | None:
+        """A text in which facts may stand: "{{ health.score }}"."""
+        text = self.text(node)
+        if text is None or node is None:
+            return text
+        for message, word in faults_of(text, self.conditions.catalog):
+            self.wrong(node.mark, message, near(word, self.conditions.catalog) if word else "", "STW125")
+        return text
+
+    def card(self, node: Node | None) -> str | None:
+        """The name of a message template that exists and speaks of this subject."""
+        name = self.ident(node)
+        if name is None or node is None:
+            return name
+        found = self.own.get(name) or (self.shared or {}).get(name)
+        if found is None and self.shared is not None:
+            self.wrong(node.mark, f'there is no message template "{name}"',
+                       near(name, (*self.own, *self.shared)) or "add it to messages.yaml", "STW124")
+        for fact in (each for text in (found.texts() if found else ()) for each in facts_in(text)):
+            if fact in self.conditions.elsewhere:
+                self.conditions.unknown(fact, node.mark)
+                break
+        return name
+
     def ident(self, node: Node | None) -> str | None:
         """An id: small letters, digits and _."""
+        return self._like(node, _ID, "is no id", "small letters, digits and _, as health_drop")
+
+    def connection(self, node: Node | None) -> str | None:
+        """The name of a connection."""
+        return self._like(node, _CONNECTION, "names no connection", "write its name in steward.yaml, as slack")
+
+    def fact(self, node: Node | None) -> str | None:
+        """A fact of the catalog."""
         text = self.text(node)
-        if text is not None and node is not None and not _ID.fullmatch(text):
-            self.findings.error("STW106", node.mark, f'"{text}" is no id',
-                                "small letters, digits and _, as health_drop")
+        if text is None or node is None or text in self.conditions.catalog:
+            return text
+        self.conditions.unknown(text, node.mark)
+        return None
+
+    def event(self, node: Node | None) -> str | None:
+        """An event, of any connection or of the one that is written before it."""
+        text = self.text(node)
+        if text is None or node is None:
             return None
-        return text
+        connection, _, name = text.partition(".")
+        if text in EVENTS or (name in EVENTS and _CONNECTION.fullmatch(connection)):
+            return text
+        guess = near(text, EVENTS) or near(name, (f"{connection}.{each}" for each in EVENTS))
+        if not guess and "." in name:
+            guess = near(text, [f"{connection}.{each}" for each in EVENTS])
+        self.wrong(node.mark, f'there is no event "{text}"', guess or f"one of: {', '.join(EVENTS)}", "STW117")
+        return None
 
     def duration(self, node: Node | None) -> Duration | None:
         """ "3d", "12h", "2bd"."""
@@ -75,8 +144,8 @@ class Fields:
         found = parse_duration(node.text) if isinstance(node, Scalar) else None
         if found is None:
             shown = node.text if isinstance(node, Scalar) else "this"
-            self.findings.error("STW106", node.mark, f'"{shown}" is no length of time',
-                                "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)")
+            self.wrong(node.mark, f'"{shown}" is no length of time',
+                       "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)")
         return found
 
     def whole(self, node: Node | None, low: int, high: int) -> int | None:
@@ -85,155 +154,73 @@ class Fields:
             return None
         if isinstance(node, Scalar) and re.fullmatch(r"\d{1,9}", node.text) and low <= int(node.text) <= high:
             return int(node.text)
-        self.findings.error("STW106", node.mark, "this must be a whole number", f"from {low} to {high}")
+        self.wrong(node.mark, "this must be a whole number", f"from {low} to {high}")
         return None
 
-    def limit(self, node: Node | None) -> Limit | None:
-        """ "25", "5%", "25 or 5%"."""
+    def share(self, node: Node | None) -> float | None:
+        """ "25%" as 0.25."""
         if node is None:
             return None
-        found = _LIMIT.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None
-        if not found or not (found[1] or found[2]) or float(found[2] or 0) > 100:
-            self.findings.error("STW106", node.mark, "this is no limit", "write it as 25, 5% or 25 or 5%")
-            return None
-        return Limit(int(found[1] or 0), float(found[2] or 0) / 100)
+        found = _SHARE.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None
+        if found and Decimal(found[1]) <= 100:
+            return float(Decimal(found[1]) / 100)
+        self.wrong(node.mark, f'"{node.text if isinstance(node, Scalar) else "this"}" is no share', "write it as 25%")
+        return None
 
-    def mode(self, node: Node | None) -> tuple[Mode, float] | None:
-        """ "shadow", "live", "paused" or "ramp: 25%"."""
+    def one_of(self, node: Node | None, known: Iterable[str]) -> str | None:
+        """One of the words that are `known`."""
         if node is None:
             return None
-        if isinstance(node, Block):
-            self.known_only(node, ("ramp",), where=" in mode")
-            share = node.get("ramp")
-            found = _RAMP.fullmatch(share.text) if isinstance(share, Scalar) else None
-            if found and float(found[1]) <= 100:
-                return Mode.RAMP, float(found[1]) / 100
-        elif isinstance(node, Scalar) and node.text in (Mode.SHADOW, Mode.LIVE, Mode.PAUSED):
-            return Mode(node.text), 0.0
-        word = node.text if isinstance(node, Scalar) else ""
-        self.findings.error("STW106", node.mark, f'"{word}" is no mode' if word else "this is no mode",
-                            near(word, [mode.value for mode in Mode]) or "write shadow, live, paused or {ramp: 25%}")
+        known, text = tuple(known), node.text if isinstance(node, Scalar) else ""
+        if text in known:
+            return text
+        self.wrong(node.mark, f'"{text}" is not possible here', near(text, known) or f"one of: {', '.join(known)}",
+                   "STW113")
         return None
 
     def names(self, node: Node | None) -> tuple[str, ...] | None:
         """One id or a list of them."""
         if node is None:
             return None
-        found = [self.ident(item) for item in (node.items if isinstance(node, Listing) else (node,))]
+        found = [self.ident(item) for item in listed(node)]
         return tuple(name for name in found if name)
 
+    def people(self, node: Node | None) -> tuple[str, ...] | None:
+        """Recipients who can do work or say yes: no channels."""
+        found = self.recipients(node)
+        if node is not None and any(name.startswith("channel:") for name in found or ()):
+            self.wrong(node.mark, "a channel cannot do work", "assign it to a person, a role or a queue")
+        return found
+
     def recipients(self, node: Node | None) -> tuple[str, ...] | None:
-        """One recipient or a list, best first: csm, account_manager, csm_manager, role:x, channel:x."""
+        """One recipient or a list, best first: csm, account_manager, csm_manager, role:x, queue:x, channel:x."""
         if node is None:
             return None
         found = []
-        for item in node.items if isinstance(node, Listing) else (node,):
+        for item in listed(node):
             text = self.text(item)
             if text is None:
                 continue
-            if text.startswith("queue:"):
-                self.findings.error("STW107", item.mark, "queues are not supported by this version of Steward",
-                                    "write channel:… or role:…")
+            if text == "owner" and self.subject is Subject.OPPORTUNITY:
+                found.append(text)
+            elif text == "owner":
+                self.wrong(item.mark, f"only an opportunity has an owner; this playbook enrols each {self.subject}",
+                           "write csm or account_manager, or: subject: opportunity")
             elif text not in PEOPLE and not _TARGET.fullmatch(text):
-                self.findings.error("STW106", item.mark, f'nobody is "{text}"',
-                                    near(text, PEOPLE) or f"write one of {', '.join(PEOPLE)}, role:x, channel:x")
+                self.wrong(item.mark, f'nobody is "{text}"', near(text, PEOPLE) or
+                           f"write one of {', '.join(PEOPLE)}, role:x, queue:x, channel:x")
             else:
                 found.append(text)
         return tuple(found) or None
 
-    def steps(self, node: Node | None) -> tuple[Step, ...]:
-        """The list under `do`."""
-        if not isinstance(node, Listing):
-            if node is not None:
-                self.findings.error("STW106", node.mark, '"do" is a list of steps', "write: - message: {to: csm}")
-            return ()
-        return tuple(Step(step, f"do[{at}]") for at, item in enumerate(node.items) if (step := self._step(item)))
-
-    def _step(self, node: Node) -> Act | None:
-        if not isinstance(node, Block) or not node.entries:
-            self.findings.error("STW106", node.mark, "this is no step", "write: - message: {to: csm}")
+    def _like(self, node: Node | None, pattern: re.Pattern[str], fault: str, remedy: str) -> str | None:
+        text = self.text(node)
+        if text is not None and node is not None and not pattern.fullmatch(text):
+            self.wrong(node.mark, f'"{text}" {fault}', remedy)
             return None
-        self.known_only(node, _KINDS, _STEP_2, " in do")
-        key, body = node.entries[0]
-        if key.text not in _KINDS:
-            return None
-        if not isinstance(body, Block):
-            self.findings.error("STW106", body.mark, f'"{key.text}" needs its fields',
-                                "write: {to: csm} or {type: risk}")
-            return None
-        return self._message(body) if key.text == "message" else self._cta(key, body)
+        return text
 
-    def _message(self, body: Block) -> MessageStep | None:
-        self.known_only(body, ("to", "template"), ("via", "if", "thread"), " in message")
-        to = self.recipients(body.get("to"))
-        if body.get("to") is None:
-            self.findings.error("STW105", body.mark, '"message" needs "to"', "write: {to: csm}")
-        template = self.ident(body.get("template")) if body.get("template") else ""
-        return None if to is None or template is None else MessageStep(to, template)
 
-    def _cta(self, key: Scalar, body: Block) -> CtaStep | None:
-        self.known_only(body, ("type", "due", "assign", "priority"), ("if", "playbook", "to"), f" in {key.text}")
-        kind = self._one_of(body.get("type"), CTA_TYPES)
-        if body.get("type") is None:
-            self.findings.error("STW105", key.mark, f'"{key.text}" needs "type"', f"one of {', '.join(CTA_TYPES)}")
-        assign, due = self.recipients(body.get("assign")), self.duration(body.get("due"))
-        priority = self._one_of(body.get("priority"), ("low", "normal", "high"))
-        if any(name.startswith("channel:") for name in assign or ()):
-            self.findings.error("STW106", key.mark, "a channel cannot do work", "assign it to a person or a role")
-        if kind is None:
-            return None
-        usual = CtaStep("cta", kind)
-        return CtaStep(
-            "task" if key.text == "task" else "cta", kind, due or usual.due, assign or usual.assign,
-            priority or usual.priority,  # type: ignore[arg-type]  # _one_of let only these through
-        )
-
-    def _one_of(self, node: Node | None, known: tuple[str, ...]) -> str | None:
-        if node is None:
-            return None
-        text = node.text if isinstance(node, Scalar) else ""
-        if text in known:
-            return text
-        self.findings.error("STW113", node.mark, f'"{text}" is not possible here',
-                            near(text, known) or f"one of: {', '.join(known)}")
-        return None
-
-    def rungs(self, node: Node | None) -> tuple[Rung, ...]:
-        """The list under `escalate`."""
-        if node is None:
-            return ()
-        if not isinstance(node, Listing):
-            self.findings.error("STW106", node.mark, '"escalate" is a list', "write: - {after: 2bd, to: csm_manager}")
-            return ()
-        found = (self._rung(item, f"escalate[{at}]") for at, item in enumerate(node.items))
-        return tuple(rung for rung in found if rung)
-
-    def _rung(self, node: Node, path: str) -> Rung | None:
-        if not isinstance(node, Block):
-            self.findings.error("STW106", node.mark, "this is no rung", "write: {after: 2bd, to: csm_manager}")
-            return None
-        self.known_only(node, ("after", "unless", "to", "only_if"), ("via",), " in escalate")
-        for needed in ("after", "to"):
-            if node.get(needed) is None:
-                self.findings.error("STW105", node.mark, f'a rung needs "{needed}"',
-                                    "write: {after: 2bd, to: csm_manager}")
-        after, to = self.duration(node.get("after")), self.recipients(node.get("to"))
-        only_if = node.get("only_if")
-        condition = self.conditions.read(only_if, f"{path}.only_if") if only_if else None
-        unless = self._unless(node.get("unless"), f"{path}.unless")
-        return None if after is None or to is None else Rung(after, to, unless, condition)
-
-    def _unless(self, node: Node | None, path: str) -> Literal["acknowledged", "resolved"] | Expression | None:
-        words = ("acknowledged", "resolved")
-        if node is None:
-            return None
-        if isinstance(node, Scalar) and node.text == "acknowledged":
-            return "acknowledged"
-        if isinstance(node, Scalar) and node.text == "resolved":
-            return "resolved"
-        if isinstance(node, Scalar) and re.fullmatch(r"\w+", node.text):
-            self.findings.error("STW106", node.mark, f'"{node.text}" is not possible here',
-                                near(node.text, words) or "write acknowledged, resolved or a condition")
-            return None
-        return self.conditions.read(node, path)
-
+def listed(node: Node) -> tuple[Node, ...]:
+    """The items of a list; one value alone is a list of it."""
+    return node.items if isinstance(node, Listing) else (node,)

@@ -330,8 +330,8 @@ class Playbook:
 
     def steps(self) -> Iterator[Step]:
         """Every step of `do` and `compensate`, those inside branches too, as they stand in the text."""
-        yield from _within(self.do)
-        yield from _within(self.compensate)
+        yield from all_steps(self.do)
+        yield from all_steps(self.compensate)
 
     def conditions(self) -> dict[str, Expression]:
         """Every condition by its path, as the evaluators name their columns."""
@@ -361,12 +361,13 @@ class Playbook:
         return next((template for template in self.messages if template.name == name), None)
 
 
-def _within(steps: tuple[Step, ...]) -> Iterator[Step]:
+def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """`steps`, and those inside their branches, as they stand in the text."""
     for step in steps:
         yield step
         if isinstance(step.do, Branch):
             for arm in step.do.arms:
-                yield from _within(arm.do)
+                yield from all_steps(arm.do)
 
 
 def in_order(playbooks: tuple[Playbook, ...]) -> tuple[Playbook, ...]:

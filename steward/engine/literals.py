@@ -12,6 +12,8 @@ from steward.model.facts import FactSpec, FactType
 
 _NUMBER = re.compile(r"([+-]?\d[\d_]*(?:\.\d+)?)\s*([kKmM](?![A-Za-z]))?\s*(%|[^\W\d_][\w ]*)?", re.ASCII)
 _SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
+_BARE = re.compile(r"[^\W_](?:[\w./@:+-]| (?! ))*(?<! )")
+_QUOTED = re.compile(r"""(["'])(?:.+?)\1(?=\s*(?:,|\Z))""", re.DOTALL)
 _MOST = 2**53                               # beyond it a float no longer holds every whole number
 
 
@@ -41,6 +43,67 @@ def parse_literal(text: str, spec: FactSpec) -> Scalar:
             return _day(text)
         case _:
             return _number(text, spec)
+
+
+def split_list(text: str) -> list[str]:
+    """The items of "a, b" or of '"a, b", c', as written; quotes hold a comma."""
+    out, rest = list[str](), text.strip()
+    while rest:
+        found = _QUOTED.match(rest)
+        item, rest = (found[0], rest[found.end():]) if found else (rest.split(",")[0], rest[len(rest.split(",")[0]):])
+        out.append(item.strip())
+        rest = rest.strip()
+        if rest == ",":
+            out.append("")
+        rest = rest[1:].strip()
+    return out
+
+
+def normal(values: tuple[Scalar, ...], op: str, spec: FactSpec) -> str:
+    """The one way of writing the literal of a leaf: equal for equal values, and read back to the same ones.
+
+    "60k USD", "-30%", "120", "[enterprise, smb]".
+    """
+    if op in ("in", "not in"):
+        return f"[{', '.join(_normal(value, spec, in_list=True) for value in values)}]"
+    return _normal(values[0], spec) if values else ""
+
+
+def _normal(value: Scalar, spec: FactSpec, *, in_list: bool = False) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return value if _BARE.fullmatch(value) else _in_quotes(value, in_list)
+    exact = Decimal(repr(value))
+    match spec.type:
+        case FactType.RATIO:
+            return per_cent(value)
+        case FactType.MONEY:
+            scale = next((word for word, size in (("M", 1_000_000), ("k", 1_000)) if exact and not exact % size), "")
+            return f"{_exact(exact / _SCALE[scale.lower()])}{scale} {spec.unit}".rstrip()
+        case _:
+            return _exact(exact)
+
+
+def _in_quotes(value: str, in_list: bool) -> str:
+    if not in_list:
+        return f'"{value}"'
+    ways = (f"{sign}{value}{sign}" for sign in "\"'")
+    return next((way for way in ways if split_list(way) == [way]), value)
+
+
+def _exact(number: Decimal) -> str:
+    """Without exponent, without zeros that say nothing."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def per_cent(share: float) -> str:
+    """0.25 as "25%", read back to the same number."""
+    return f"{_exact(Decimal(repr(share)) * 100)}%"
 
 
 def show(value: object, spec: FactSpec | None) -> str:

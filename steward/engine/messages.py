@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from steward.engine.document import Block, Listing, Node, Scalar, read
+from steward.engine.field_table import MESSAGE_TABLE, names
 from steward.engine.findings import Finding, Findings, Mark, errors_of, near
 from steward.engine.template import FILTERS, TONES, MessageTemplate, faults_of
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
 
-_KEYS = ("tone", "title", "sentence", "fields", "changes", "next_step")
-_MOST_FIELDS, _MOST_CHANGES = 10, 3
+_KEYS = names(MESSAGE_TABLE)
+_MOST_FIELDS, _MOST_CHANGES, _MOST_LABEL = 10, 3, 100
 
 
 def read_messages(
@@ -22,17 +23,23 @@ def read_messages(
         node = read(text, file)
     except PlaybookError as error:
         return {}, tuple(finding for finding in error.findings if isinstance(finding, Finding))
-    reader = _Reader(catalog, Findings(file, text))
+    findings = Findings(file, text)
+    return templates_in(node, catalog, findings), tuple(findings.found)
+
+
+def templates_in(node: Node, catalog: Mapping[str, FactSpec], findings: Findings) -> dict[str, MessageTemplate]:
+    """The templates in `node` that can be used; what is wrong with the others goes into `findings`."""
+    reader = _Reader(catalog, findings)
     found = {}
     if not isinstance(node, Block):
-        reader.findings.error("STW106", node.mark, "message templates stand under their names", "write: health_drop: …")
-        return {}, tuple(reader.findings.found)
+        findings.error("STW106", node.mark, "message templates stand under their names", "write: health_drop: …")
+        return {}
     for key, body in node.entries:
-        before = len(errors_of(reader.findings.found))
+        before = len(errors_of(findings.found))
         template = reader.template(key, body)
-        if template and len(errors_of(reader.findings.found)) == before:
+        if template and len(errors_of(findings.found)) == before:
             found[key.text] = template
-    return found, tuple(reader.findings.found)
+    return found
 
 
 class _Reader:
@@ -48,7 +55,7 @@ class _Reader:
                 self.findings.error("STW103", key.mark, f'unknown key "{key.text}" in a template',
                                     near(key.text, _KEYS) or f"known here: {', '.join(_KEYS)}")
         for needed in ("title", "sentence"):
-            if body.get(needed) is None:
+            if not self.says(body.get(needed)):
                 self.findings.error("STW105", name.mark, f'template "{name.text}" needs "{needed}"',
                                     f"add: {needed}: …")
         tone = body.get("tone")
@@ -60,6 +67,11 @@ class _Reader:
             name.text, self.text(body.get("title")), self.text(body.get("sentence")), word,
             tuple(self.fields(body.get("fields"))), tuple(self.listing(body.get("changes"))),
             self.text(body.get("next_step")))
+
+    @staticmethod
+    def says(node: Node | None) -> bool:
+        """Whether anything is written there."""
+        return node is not None and not (isinstance(node, Scalar) and not node.text.strip())
 
     def text(self, node: Node | None) -> str:
         if node is None:
@@ -81,7 +93,14 @@ class _Reader:
             self.findings.error("STW106", node.mark, f"fields are labels with a text each, at most {_MOST_FIELDS}",
                                 'write: ARR: "{{ account.arr | money }}"')
             return []
-        return [(" ".join(label.text.split()), self.text(value)) for label, value in node.entries]
+        found: dict[str, str] = {}
+        for label, value in node.entries:
+            name = " ".join(label.text.split())
+            if name in found or len(name) > _MOST_LABEL:
+                self.findings.error("STW104", label.mark, f'the label "{name[:_MOST_LABEL]}" stands twice or is long',
+                                    f"use another of at most {_MOST_LABEL} characters")
+            found[name] = self.text(value)
+        return list(found.items())
 
     def listing(self, node: Node | None) -> list[str]:
         if node is None:
