@@ -98,9 +98,9 @@ def _numbers(spec: FactSpec, literals: list[float]) -> Iterator[float]:
         if not whole or value == floor(value):
             yield int(value) if whole else value
     for left, right in pairwise([low, *inside, high]):
-        value = _between(left, right, whole)
-        if value is not None:
-            yield value
+        between = _between(left, right, whole)
+        if between is not None:
+            yield between
     for end in (low, high):
         if end not in (-inf, inf) and (not whole or end == floor(end)):
             yield int(end) if whole else end
@@ -114,11 +114,8 @@ def _between(left: float, right: float, whole: bool) -> float | None:
     if right == inf:
         above = floor(left) + 1
         return above if above > left else nextafter(left, inf)
-    half = floor((left + right) / 2)
-    for near in (half, half + 1, floor(left) + 1):
+    half = (left + right) / 2
+    for near in (floor(half), floor(half) + 1, floor(left) + 1):
         if left < near < right:
             return near
-    if whole:
-        return None
-    middle: float = (left + right) / 2
-    return middle if left < middle < right else None
+    return half if not whole and left < half < right else None
