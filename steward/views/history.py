@@ -1,0 +1,115 @@
+"""The stored snapshots, one after the other, with only the columns that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from steward.engine.calendars import Calendar
+from steward.engine.language import Subject
+from steward.model.errors import ConfigError
+from steward.store import lake as lakes
+from steward.store.lake import Lake, Segment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
+
+    from steward.settings import Settings
+
+_PARTS = {Subject.ACCOUNT: "base", Subject.CONTACT: "contact", Subject.OPPORTUNITY: "opportunity"}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Every snapshot of the subjects, oldest first; `accounts` of the same instants where these are not accounts."""
+
+    lake: Lake
+    segments: tuple[Segment, ...]
+    accounts: tuple[Segment, ...] = ()
+
+    @property
+    def instants(self) -> list[datetime]:
+        """When each was known."""
+        return [each.known_at for each in self.segments]
+
+    def between(self, first: datetime, last: datetime) -> History:
+        """Those from `first` to `last`, both included."""
+        chosen = tuple(each for each in self.segments if first <= each.known_at <= last)
+        return History(self.lake, chosen, self.accounts)
+
+    def frames(self, names: Iterable[str]) -> Iterator[tuple[datetime, pl.DataFrame]]:
+        """Each snapshot with its ids and those columns of `names` that it has."""
+        wanted = sorted({"account_id", *names})
+        for each in self.segments:
+            if not self.accounts:
+                yield each.known_at, self.lake.read(each, None, wanted)
+                continue
+            subjects = self.lake.read(each, None, [*wanted, "subject_id"])
+            earlier = [account for account in self.accounts if account.known_at <= each.known_at]
+            facts = self.lake.read(earlier[-1], None, wanted) if earlier else subjects.select("account_id").unique()
+            rest = [name for name in facts.columns if name == "account_id" or name not in subjects.columns]
+            yield each.known_at, subjects.join(facts.select(rest), on="account_id", how="left", maintain_order="left")
+
+
+def history(tx: Transaction, subject: Subject = Subject.ACCOUNT) -> History:
+    """What is stored.
+
+    Raises:
+        ConfigError: nothing is.
+    """
+    lake = lakes.of(tx)
+    found = tuple(lake.visible(tx, "facts", _PARTS[subject]))
+    if not found:
+        raise ConfigError(f"no snapshot of {subject.value}s is stored yet. Run: steward evaluate")
+    return History(lake, found, () if subject is Subject.ACCOUNT else tuple(lake.visible(tx, "facts", "base")))
+
+
+def calendars(settings: Settings, first: datetime, last: datetime) -> Callable[[str, str | None, str | None], Calendar]:
+    """A playbook's calendar, the zone of the owner and that of the account to a `Calendar` with the holidays of all
+    years from `first` to `last`."""
+    years = tuple(range(first.year, last.year + 2))
+
+    @cache
+    def made(name: str, zone: str | None) -> Calendar:
+        said = settings.calendar_for(name, zone, years)
+        return Calendar(ZoneInfo(said.zone), said.workdays, said.opens, said.closes, said.holidays)
+
+    def of(name: str, owner_zone: str | None, account_zone: str | None) -> Calendar:
+        return made(name, _known(account_zone if name == "account" else owner_zone))
+
+    return of
+
+
+def span(stored: History, first: datetime | None, last: datetime | None) -> tuple[datetime, datetime]:
+    """From and to, as asked or as far as the snapshots go.
+
+    Raises:
+        ConfigError: no snapshot lies there.
+    """
+    instants = stored.instants
+    begins, ends = first or instants[0], last or instants[-1]
+    if not any(begins <= at <= ends for at in instants):
+        raise ConfigError(
+            f"no snapshot is stored from {_day(begins)} to {_day(ends)}. There are {len(instants)}, from "
+            f"{_day(instants[0])} to {_day(instants[-1])}")
+    return begins, ends
+
+
+def _day(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _known(zone: str | None) -> str | None:
+    if not zone:
+        return None
+    try:
+        return ZoneInfo(zone).key
+    except (ValueError, OSError, KeyError):
+        return None
