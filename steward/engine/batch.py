@@ -25,9 +25,9 @@ def expr(expression: Expression, columns: Mapping[str, pl.DataType] | Collection
         case Not(child):
             return ~expr(child, columns)
         case All(children):
-            return pl.all_horizontal([expr(child, columns) for child in children])
+            return pl.all_horizontal([expr(child, columns) for child in children]) if children else pl.lit(True)
         case Any(children):
-            return pl.any_horizontal([expr(child, columns) for child in children])
+            return pl.any_horizontal([expr(child, columns) for child in children]) if children else pl.lit(False)
 
 
 def _leaf(leaf: Leaf, columns: Mapping[str, pl.DataType] | Collection[str]) -> pl.Expr:
