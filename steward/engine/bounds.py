@@ -1,4 +1,4 @@
-"""How many, how often, how carefully: mode, limit, at_most, caps, holdout, calendar, on_update. Nodes in, values out."""
+"""How many, how often, how carefully: nodes under mode, limit, at_most, caps, holdout, calendar … in, values out."""
 
 from __future__ import annotations
 
