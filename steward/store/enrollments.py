@@ -66,30 +66,48 @@ def numbers(tx: Connection, playbook_id: str, account_ids: Collection[str] | Non
 
 _LIGHT = {
     "id": pl.String, "playbook_id": pl.String, "version": pl.String, "account_id": pl.String, "subject_id": pl.String,
-    "state": pl.String, "arm": pl.String, "reason": pl.String, "wake_at": pl.String, "held": pl.Boolean,
+    "state": pl.String, "arm": pl.String, "wakes": pl.Int64, "held": pl.Int64, "looks_each_run": pl.Int64,
 }
-"""The columns of `open_frame`; `wake_at` is an instant as `to_text` writes it, which compares as it sorts."""
+# JSON keys as they stand in `body`; what a person may have changed since is looked at in each run.
+_FLAGS = """
+    CASE WHEN wake_at <= ? THEN 1 ELSE 0 END,
+    CASE WHEN body LIKE ? THEN 1 ELSE 0 END,
+    CASE WHEN body LIKE ? OR state = 'awaiting_approval' AND body LIKE ? THEN 1 ELSE 0 END
+"""
+_HELD, _ATTENTION, _APPROVED = '%"held"%', '%"needs_attention"%', '%"approved_by"%'
 
 
 def open_frame(
-    tx: Connection, account_ids: Collection[str] | None = None, playbook_id: str | None = None,
+    tx: Connection, now: datetime, account_ids: Collection[str] | None = None, playbook_id: str | None = None,
 ) -> pl.DataFrame:
     """Every open enrollment in a few columns, straight from the driver: of all accounts, or of those named.
 
-    `held`: its clock stands, as what it waits for is unknown.
+    `wake_at` is `now` where it has come, else null; `held`: its clock stands, as what it waits for is unknown;
+    `looks_each_run`: a person may have changed something since.
     """
-    condition, given = "state <> 'closed'", []
+    condition, given = "state <> 'closed'", [to_text(now), _HELD, _ATTENTION, _APPROVED]
     if playbook_id is not None:
-        condition, given = f"playbook_id = ? AND {condition}", [playbook_id]
+        condition, given = f"playbook_id = ? AND {condition}", [*given, playbook_id]
     where, values = _of(tx, condition, given, account_ids)
-    held = "position('\"held\"' in body) > 0" if tx.dialect.name == "postgresql" else "instr(body, '\"held\"') > 0"
-    names = ", ".join(name for name in _LIGHT if name != "held")
-    rows = bulk.fetch(tx, f"SELECT {names}, {held} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
+    names = ", ".join(tuple(_LIGHT)[:-3])
+    rows = bulk.fetch(tx, f"SELECT {names}, {_FLAGS} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_LIGHT)
-    return pl.DataFrame([
-        pl.Series(name, column, dtype=pl.Int64).cast(pl.Boolean) if name == "held" and tx.dialect.name == "sqlite"
-        else pl.Series(name, column, dtype=dtype)
+    frame = pl.DataFrame([
+        pl.Series(name, column, dtype=dtype)
         for (name, dtype), column in zip(_LIGHT.items(), columns, strict=True)])
+    at = pl.lit(now).cast(pl.Datetime("us", "UTC"))
+    return frame.with_columns(
+        pl.when(pl.col("wakes") == 1).then(at).alias("wake_at"), pl.col("held", "looks_each_run").cast(pl.Boolean),
+    ).drop("wakes")
+
+
+def of_merged(tx: Connection) -> list[str]:
+    """The ids of open enrollments whose account was merged into another."""
+    rows = bulk.fetch(tx, """
+        SELECT enrollment.id FROM account JOIN enrollment ON enrollment.account_id = account.id
+        WHERE account.merged_into IS NOT NULL AND enrollment.state <> 'closed' ORDER BY enrollment.id
+    """)
+    return [row[0] for row in rows]
 
 
 def by_id(tx: Connection, ids: Collection[str]) -> dict[str, Enrollment]:

@@ -208,6 +208,14 @@ def steps(tx: Connection, enrollment_ids: Sequence[str]) -> dict[str, dict[str, 
     return found
 
 
+def given_up(tx: Connection) -> set[str]:
+    """The enrollments with an action that was not done, or of which nobody can tell."""
+    rows = bulk.fetch(tx, """
+        SELECT DISTINCT enrollment_id FROM outbox WHERE state IN ('failed', 'expired', 'unknown')
+    """)
+    return {row[0] for row in rows}
+
+
 def again(
     tx: Connection, claimed: Claim, now: datetime, due_at: datetime, *, trouble: str, outcome: str = "try_again",
 ) -> bool:

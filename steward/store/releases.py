@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from steward.store.instants import from_text, to_text
 from steward.store.schema import release
@@ -53,6 +54,34 @@ def since(tx: Connection, playbook_id: str) -> datetime | None:
     for each in reversed(history(tx, playbook_id)):
         began = None if each.mode == RETIRED else began or each.applied_at
     return began
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Since when a playbook is switched on, and whether everybody was looked at since then; None: it is retired."""
+
+    since: datetime | None
+    seen: bool
+
+
+def standing(tx: Connection) -> dict[str, Standing]:
+    """Of every playbook that was ever applied."""
+    found: dict[str, Standing] = {}
+    for row in tx.execute(select(release).order_by(release.c.number)):
+        if row.mode == RETIRED:
+            found[row.playbook_id] = Standing(None, False)
+            continue
+        before = found.get(row.playbook_id, Standing(None, False))
+        found[row.playbook_id] = Standing(
+            before.since or from_text(row.applied_at), before.seen or row.looked_at is not None)
+    return found
+
+
+def looked(tx: Connection, playbook_ids: Collection[str], now: datetime) -> None:
+    """Note that everybody was looked at, for playbooks of whom nobody had been."""
+    tx.execute(update(release).where(
+        release.c.playbook_id.in_(sorted(playbook_ids)), release.c.looked_at.is_(None), release.c.mode != RETIRED,
+    ).values(looked_at=to_text(now)))
 
 
 def _release(row: object) -> Release:

@@ -98,7 +98,7 @@ segment = Table(
     Column("id", String(64), primary_key=True),
     Column("kind", String(32), nullable=False, index=True),  # usage | facts
     Column("path", Text, nullable=False, unique=True),       # relative to the lake
-    Column("part", String(128), nullable=False, default=""),  # usage: connection/month; facts: "base" or "delta"
+    Column("part", String(128), nullable=False, default=""),  # usage: connection/month; facts: base, contact, …
     Column("known_at", String(40), nullable=False),
     Column("rows", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
@@ -110,6 +110,14 @@ hot_account = Table(                                       # newer than the snap
     Column("account_id", String(40), primary_key=True),
     Column("known_at", String(40), nullable=False),
     Column("body", Text, nullable=False),                  # JSON: one row of the snapshot
+)
+
+hot_subject = Table(                                       # its contacts or opportunities, likewise
+    "hot_subject", metadata,
+    Column("account_id", String(40), primary_key=True),
+    Column("kind", String(16), primary_key=True),          # contact | opportunity
+    Column("known_at", String(40), nullable=False),
+    Column("body", Text, nullable=False),                  # JSON: a list of rows
 )
 
 # ---- what was decided ----
@@ -134,6 +142,7 @@ release = Table(                                           # what was applied; t
     Column("applied_at", String(40), nullable=False),
     Column("by", String(128), nullable=False),
     Column("note", Text, nullable=False, default=""),
+    Column("looked_at", String(40)),                       # the first look at everybody under it
 )
 
 enrollment = Table(
@@ -277,6 +286,8 @@ outbox = Table(
           sqlite_where=text("state IN ('pending', 'sending')"),
           postgresql_where=text("state IN ('pending', 'sending')")),
     Index("outbox_lane", "account_id", "connection", "state"),
+    Index("outbox_given_up", "enrollment_id", sqlite_where=text("state IN ('failed', 'expired', 'unknown')"),
+          postgresql_where=text("state IN ('failed', 'expired', 'unknown')")),
 )
 
 attempt = Table(

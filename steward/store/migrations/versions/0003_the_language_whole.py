@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _OPEN = sa.text("state <> 'closed'")
+_GIVEN_UP = sa.text("state IN ('failed', 'expired', 'unknown')")
 _KEPT = ("id, playbook_id, version, account_id, number, state, since, entered_at, closed_at, reason, arm, step, rung, "
          "acknowledged_at, acknowledged_by, looked_at, body")
 
@@ -20,6 +21,7 @@ def upgrade() -> None:
     op.add_column('decision', sa.Column('version', sa.String(16)))
     _releases_and_arms()
     _silences_events_and_digests()
+    op.create_index('outbox_given_up', 'outbox', ['enrollment_id'], sqlite_where=_GIVEN_UP, postgresql_where=_GIVEN_UP)
 
 
 def _enrollments() -> None:
@@ -73,6 +75,7 @@ def _releases_and_arms() -> None:
         sa.Column('applied_at', sa.String(40), nullable=False),
         sa.Column('by', sa.String(128), nullable=False),
         sa.Column('note', sa.Text(), nullable=False),
+        sa.Column('looked_at', sa.String(40)),
     )
     op.create_table(
         'arm',
@@ -98,6 +101,13 @@ def _silences_events_and_digests() -> None:
         sa.Column('ends_at', sa.String(40), nullable=False),
         sa.Column('created_at', sa.String(40), nullable=False),
         sa.Column('ended_by', sa.String(128)),
+    )
+    op.create_table(
+        'hot_subject',
+        sa.Column('account_id', sa.String(40), primary_key=True),
+        sa.Column('kind', sa.String(16), primary_key=True),
+        sa.Column('known_at', sa.String(40), nullable=False),
+        sa.Column('body', sa.Text(), nullable=False),
     )
     op.create_table(
         'event',
