@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from steward.contracts import Tools
+from steward.kit.addresses import public_address
 from steward.kit.http import failure
 from steward.model.errors import ConfigError, GiveUp, OutcomeUnknown, StewardError, Unavailable
 
@@ -42,15 +43,19 @@ class Answer:
 class Client:
     """Calls to one system under `url`. Thread-safe; `close` it, or leave that to the end of the process.
 
-    `system` stands in every error ("usage"), `headers` may hold secrets and are never shown.
+    `system` stands in every error ("usage"), `headers` may hold secrets and are never shown. `public_only`: the address
+    is one that a user may set freely, so nothing is called that is not on the public Internet.
     """
 
-    def __init__(self, system: str, url: str, tools: Tools, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, system: str, url: str, tools: Tools, headers: Mapping[str, str] | None = None, *,
+        public_only: bool = False,
+    ) -> None:
         self._system, self._tools = system, tools
         self._deadline = _Deadline()
         transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)
         # The only way to bound the whole of a call, headers that drip included; httpx has timeouts for single reads.
-        transport._pool._network_backend = _Backend(self._deadline)
+        transport._pool._network_backend = _Backend(self._deadline, system if public_only else "")
         try:
             self._http = httpx.Client(
                 base_url=url, headers=dict(headers or {}), transport=transport, trust_env=False, follow_redirects=False,
@@ -72,7 +77,7 @@ class Client:
         return self._call("GET", path, what, params=dict(params or {}), write=False, most_bytes=most_bytes)
 
     def post(self, path: str, what: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a write of `body` as JSON.
+        """The answer to a write of `body` as JSON; bytes are sent as they are.
 
         Raises:
             OutcomeUnknown: the line broke after sending, or the answer says nothing.
@@ -100,7 +105,7 @@ class Client:
         self, method: str, path: str, what: str, *, write: bool, body: Any = None,
         params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, most_bytes: int = MOST_BYTES,
     ) -> Answer:
-        content = None if body is None else json.dumps(body).encode()
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         given = {"content-type": "application/json", **(headers or {})} if content is not None else dict(headers or {})
         self._deadline.starts(self._tools.deadline_s)
         try:
@@ -170,13 +175,15 @@ class _Deadline(threading.local):
 
 
 class _Backend(httpcore.SyncBackend):
-    def __init__(self, deadline: _Deadline) -> None:
-        self._ends = deadline
+    def __init__(self, deadline: _Deadline, public_for: str) -> None:
+        self._ends, self._public_for = deadline, public_for
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        if self._public_for:
+            host = public_address(self._public_for, host, port)
         stream = super().connect_tcp(host, port, self._ends.left(timeout), local_address, socket_options)
         return _Stream(stream, self._ends)
 

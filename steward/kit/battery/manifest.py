@@ -14,11 +14,10 @@ from pydantic import SecretStr
 from steward.contracts import Connector
 from steward.kit.battery.bench import Bench, Rule, _secrets
 from steward.kit.sandbox import Fault, Sandbox
-from steward.model.actions import Message, OpenCta, UpdateMessage
+from steward.model.actions import Action
 
 HEADINGS = ("Access", "Streams", "Actions", "Limits", "Sandbox", "Troubleshooting")
-_KINDS = {kind: action for action in (Message, UpdateMessage, OpenCta)
-          for kind in get_args(action.model_fields["kind"].annotation)}
+_KINDS = {kind for action in get_args(get_args(Action)[0]) for kind in get_args(action.model_fields["kind"].annotation)}
 _HEAVY = ("polars", "httpx", "requests", "simple_salesforce", "hubspot", "slack_sdk", "python_calamine", "http.server")
 _SECRET_NAMES = re.compile(r"(token|secret|password|private_key|api_key)$")
 
@@ -41,7 +40,7 @@ def _manifest_is_sane(bench: Bench) -> None:
     for name, stream in connector.streams.items():
         assert stream.usage or stream.noun, f'stream "{name}" has neither a noun nor usage=True'
         assert stream.meaning.strip(), f'stream "{name}" does not say what it means'
-    unknown = set(connector.actions) - set(_KINDS)
+    unknown = set(connector.actions) - _KINDS
     assert not unknown, f"actions that steward.model.actions does not know: {sorted(unknown)}"
     assert issubclass(connector.load_sandbox(), Sandbox), "load_sandbox() gives no Sandbox"
 
