@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test check bench torture lock clean
+.PHONY: setup demo test check bench torture docs lock clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,9 @@ check: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/house
+
+docs: $(STAMP)
+	@$(BIN)/python -m steward.handbook
 
 torture: $(STAMP)
 	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
