@@ -7,28 +7,34 @@ from pathlib import Path
 
 from steward.engine.findings import Finding
 from steward.engine.language import Playbook
-from steward.engine.load import MESSAGES, examine, messages_beside, read_text
-from steward.engine.messages import read_messages
+from steward.engine.load import MESSAGES, examine_file, examine_messages, messages_beside
 from steward.engine.reasoning import check_folder
 from steward.model.actions import ACTION_KINDS
+from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
 
 
-def check_files(paths: Sequence[Path], catalog: Mapping[str, FactSpec]) -> tuple[Finding, ...]:
+def check_files(
+    paths: Sequence[Path], catalog: Mapping[str, FactSpec], calendars: Collection[str] | None = None,
+) -> tuple[Finding, ...]:
     """The findings of the playbooks and message templates at `paths`, each alone and together; cases are passed over.
 
+    That a file cannot be read is one finding, and the others are looked at all the same.
+
     Raises:
-        PlaybookError: a file cannot be read.
+        PlaybookError: there is no such file.
     """
     found: list[Finding] = []
     playbooks: dict[str, Playbook] = {}
     for path in paths:
         if path.name.endswith(".cases.yaml"):
             continue
+        if not path.exists() and not path.is_symlink():
+            raise PlaybookError(f'"{path}" cannot be read: there is no such file')
         if path.name == MESSAGES:
-            found += read_messages(read_text(path), str(path), catalog)[1]
+            found += examine_messages(path, catalog)[1]
         else:
-            playbook, findings = examine(read_text(path), str(path), catalog, messages_beside(path, catalog))
+            playbook, findings = examine_file(path, catalog, messages_beside(path, catalog), calendars)
             found += findings
             if playbook is not None:
                 playbooks.setdefault(playbook.id, playbook)
