@@ -7,24 +7,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from steward.facts import expansion, health, identity, onboarding, relationship, renewal, sentiment, support, usage
+from steward.facts import (
+    company,
+    expansion,
+    feeds,
+    health,
+    identity,
+    onboarding,
+    relationship,
+    renewal,
+    sentiment,
+    subjects,
+    support,
+    usage,
+)
 from steward.facts.spec import COMPANY_CURRENCY
 from steward.model.errors import ConfigError
 from steward.model.facts import FactSpec
 
 DEFAULT_METRICS = (
     "active_users", "logins", "reports", "dashboards", "automations", "api_calls", "exports", "integrations",
+    "gate_hits",
 )
-"""The usage metrics that facts are derived for where the settings name none and no feed brought any."""
+"""The usage metrics that facts are derived for where the settings name none. gate_hits: how often somebody met a
+feature that the plan does not hold."""
 
 _METRIC = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-def catalog(metrics: Sequence[str] = DEFAULT_METRICS, currency: str = "USD") -> Mapping[str, FactSpec]:
-    """Every fact by name, in reading order; `metrics` are the usage metrics, `currency` is the company's.
+def catalog(
+    metrics: Sequence[str] = DEFAULT_METRICS, currency: str = "USD", own: company.Own = MappingProxyType({}),
+) -> Mapping[str, FactSpec]:
+    """Every fact by name, in reading order: of accounts, then of contacts and opportunities, then the company's `own`.
+    `metrics` are the usage metrics, `currency` is the company's.
 
     Raises:
-        ConfigError: a metric's name cannot stand in the name of a fact.
+        ConfigError: a metric's name cannot stand in the name of a fact, or a fact of the company's own has a fault.
     """
     for metric in metrics:
         if not _METRIC.fullmatch(metric):
@@ -34,11 +52,19 @@ def catalog(metrics: Sequence[str] = DEFAULT_METRICS, currency: str = "USD") -> 
             )
     lines = (
         *identity.SPECS, *renewal.SPECS, *usage.specs(tuple(dict.fromkeys(metrics))), *support.SPECS, *sentiment.SPECS,
-        *relationship.SPECS, *relationship.TOUCHPOINT_SPECS, *onboarding.SPECS, *expansion.SPECS, *health.SPECS,
+        *relationship.SPECS, *relationship.TOUCHPOINT_SPECS, *onboarding.SPECS, *expansion.SPECS, *feeds.SPECS,
+        *health.SPECS, *subjects.SPECS,
     )
+    found = {line.name: line for line in lines}
+    found |= company.specs(own, found)
     return MappingProxyType({
-        line.name: replace(line, unit=currency) if line.unit == COMPANY_CURRENCY else line for line in lines
+        name: replace(line, unit=line.unit.replace(COMPANY_CURRENCY, currency)) for name, line in found.items()
     })
+
+
+def of_subject(facts: Mapping[str, FactSpec], kind: str = "account") -> dict[str, FactSpec]:
+    """The facts of `facts` that are about accounts, contacts or opportunities."""
+    return {name: fact for name, fact in facts.items() if fact.subject == kind}
 
 
 def metrics_of(facts: Mapping[str, FactSpec]) -> tuple[str, ...]:

@@ -12,9 +12,22 @@ from datetime import date, datetime
 
 import polars as pl
 
-from steward.facts import expansion, health, identity, onboarding, relationship, renewal, sentiment, support, usage
+from steward.facts import (
+    company,
+    expansion,
+    feeds,
+    health,
+    identity,
+    onboarding,
+    relationship,
+    renewal,
+    sentiment,
+    subjects,
+    support,
+    usage,
+)
 from steward.facts.basis import COLUMN, INSTANT, Basis, columns_of
-from steward.facts.catalog import metrics_of
+from steward.facts.catalog import metrics_of, of_subject
 from steward.facts.scorecard import Scorecard
 from steward.facts.spec import GROUPS
 from steward.model.facts import FactSpec, FactType
@@ -48,8 +61,10 @@ class Known:
     `known_in`: account_id and connection, one row for each system that an account is known in.
     `watermarks`: up to when a connection's records of a noun are read to the end; absent where they never were.
     `usage`: account_id, day and one column for each metric; `usage_days`: every day the feed named any account.
-    `previous`: account_id and `health.score` as known 28 days ago.
+    `previous`: account_id, `health.score` as known 28 days ago, and `score_7d` as known 7 days ago.
     `first`: of a noun, the connections whose records count, best first; others where an account has none in these.
+    `parents`: the parent of each account that has one, and theirs, up to the top.
+    `own`: the company's own facts, as its settings write them.
     """
 
     records: Mapping[Noun, pl.DataFrame]
@@ -61,25 +76,56 @@ class Known:
     previous: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema={"account_id": pl.String, "health.score": pl.Float64}))
     first: Mapping[Noun, Sequence[str]] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    own: company.Own = field(default_factory=dict)
 
 
-def derive(known: Known, facts: Mapping[str, FactSpec], card: Scorecard, basis: Basis) -> pl.DataFrame:
-    """The snapshot: `account_id`, every fact of the catalog `facts`, and `as_of.<group>`; sorted by account."""
+def derive(known: Known, catalog: Mapping[str, FactSpec], card: Scorecard, basis: Basis) -> pl.DataFrame:
+    """The snapshot: `account_id`, every fact of an account in the catalog, and `as_of.<group>`; sorted by account."""
+    facts = of_subject(catalog)
     records = {noun: _whole(known.records.get(noun), noun) for noun in NOUNS}
     accounts = _with_columns_of(known.accounts, Noun.ACCOUNT)
     marks = _marks(known, records).lazy()
-    themes = identity.facts(accounts, records[Noun.ACCOUNT], records[Noun.PERSON], basis).lazy()
+    themes = identity.facts(accounts, records[Noun.ACCOUNT], records[Noun.PERSON], basis, known.parents).lazy()
     for noun, (theme, without_records) in _THEMES.items():
         found = theme(_best_source(records[noun], known.first.get(noun, ())), basis).lazy()
         themes = themes.join(_for_all(found, without_records, marks, noun), on="account_id", how="left")
     used = usage.facts(known.usage, metrics_of(facts), known.usage_days, basis.now).lazy()
     themes = themes.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
-    snapshot = themes.collect()
+    if known.own:
+        themes = themes.join(company.fields(known.own, accounts, facts, basis).lazy(), on="account_id", how="left")
+    snapshot = _with_utilization(themes.collect())
+    snapshot = snapshot.with_columns(feeds.facts(snapshot, basis))
     of_health = {name: fact for name, fact in facts.items() if fact.group == "health"}
-    snapshot = _in_range(_with_utilization(snapshot), {name: facts[name] for name in facts if name not in of_health})
+    reckoned = {name: fact for name, fact in facts.items() if name in known.own and not known.own[name].field}
+    snapshot = _in_range(snapshot, {name: facts[name] for name in facts if name not in {**of_health, **reckoned}})
+    if known.own:
+        snapshot = _in_range(company.with_reckoned(snapshot, known.own, facts), reckoned)
     scored = health.score(snapshot, card, facts, known.previous)
     snapshot = snapshot.join(_in_range(scored, of_health), on="account_id", how="left")
-    return snapshot.select("account_id", *facts, *(f"as_of.{group}" for group in GROUPS)).sort("account_id")
+    return snapshot.select("account_id", *facts, *(f"as_of.{group}" for group in groups_of(facts))).sort("account_id")
+
+
+def derive_subjects(
+    kind: str, known: Known, catalog: Mapping[str, FactSpec], snapshot: pl.DataFrame, basis: Basis,
+) -> pl.DataFrame:
+    """One row for each contact, or opportunity, of the accounts of `snapshot`: `account_id`, `subject_id`,
+    `connection`, `external_id`, its facts of the catalog, and `as_of.<group>`; sorted by account and subject."""
+    facts = of_subject(catalog, kind)
+    records = {noun: _whole(known.records.get(noun), noun) for noun in subjects.NOUNS[kind]}
+    dated = snapshot.select("account_id", *(f"as_of.{group}" for group in groups_of(facts)))
+    found = _in_range(subjects.facts(kind, records, known.first, basis), facts).join(
+        dated, on="account_id", maintain_order="left")
+    unread = [name for name in dated.columns if name.startswith("as_of.")]
+    return found.select(*subjects.KEYS, *facts, *unread)
+
+
+def groups_of(facts: Mapping[str, FactSpec]) -> list[str]:
+    """The feeds of `facts`: those of the house in their order, then the mixed ones of the company's own facts. Whole
+    accounts have all of the house."""
+    named = {fact.group for fact in facts.values()}
+    whole = any(fact.subject == "account" for fact in facts.values())
+    return [*(group for group in GROUPS if whole or group in named), *sorted(named - set(GROUPS))]
 
 
 def _whole(frame: pl.DataFrame | None, noun: Noun) -> pl.DataFrame:

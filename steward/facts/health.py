@@ -27,6 +27,8 @@ SPECS = (
             one_of=("red", "yellow", "green")),
     _health("health.change_28d", FactType.NUMBER, "Points gained or lost against the score as known 28 days ago; "
             "unknown where there is no snapshot that old.", _S, unit="points", low=-100, high=100),
+    _health("health.change_7d", FactType.NUMBER, "Points gained or lost against the score as known 7 days ago; "
+            "unknown where there is no snapshot that old.", _S, unit="points", low=-100, high=100),
 )
 
 
@@ -50,7 +52,7 @@ class Contribution:
 def score(frame: pl.DataFrame, card: Scorecard, facts: Mapping[str, FactSpec], previous: pl.DataFrame) -> pl.DataFrame:
     """The health facts of every row of `frame`, a snapshot without them; with `as_of.health`: the oldest data in it.
 
-    `previous` has account_id and `health.score` as known 28 days ago.
+    `previous` has account_id and `health.score` as known 28 days ago, and may have `score_7d`, as known 7 days ago.
     """
     earned = [_earned(measure).alias(measure.fact) for measure in card.measures]
     points = frame.select("account_id", *earned, *(f"as_of.{group}" for group in _groups(card, facts)))
@@ -67,11 +69,13 @@ def score(frame: pl.DataFrame, card: Scorecard, facts: Mapping[str, FactSpec], p
     )
     band = pl.when(pl.col("health.score") >= card.green).then(pl.lit("green")).when(
         pl.col("health.score") >= card.yellow).then(pl.lit("yellow")).otherwise(pl.lit("red"))
-    before = previous.select("account_id", pl.col("health.score").alias("before"))
+    last_week = pl.col("score_7d") if "score_7d" in previous.columns else pl.lit(None, pl.Float64).alias("score_7d")
+    before = previous.select("account_id", pl.col("health.score").alias("before"), last_week)
     return scored.join(before, on="account_id", how="left").select(
         "account_id", "health.score", "health.coverage",
         pl.when(pl.col("health.score").is_not_null()).then(band).alias("health.band"),
         (pl.col("health.score") - pl.col("before")).alias("health.change_28d"),
+        (pl.col("health.score") - pl.col("score_7d")).alias("health.change_7d"),
         "as_of.health",
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 
 import polars as pl
 
@@ -35,17 +37,26 @@ SPECS = (
          _ACCOUNT),
     _crm("account.csm", _T, "Name of the CSM who owns it.", "account, person"),
     _crm("account.csm_email", _T, "E-mail of the CSM who owns it.", "account, person"),
+    _crm("account.csm_timezone", _T, "Time zone of the CSM who owns it, as Europe/Berlin.", "account, person"),
+    _crm("account.timezone", _T, "Time zone of the account, as Europe/Berlin.", _ACCOUNT),
     _crm("account.parent_known", _B, "True where the record names a parent account.", _ACCOUNT),
+    _crm("account.parent", _T, "Our id of the account that its record names as its parent.", _ACCOUNT),
+    _crm("account.family", _T, "Our id of the account at the top of its chain of parents; its own where it has no "
+         "parent.", _ACCOUNT),
     _crm("account.in_crm_count", _I, "Systems that know the account.", _ACCOUNT, unit="systems", low=1),
 )
 
-_AS_IT_IS = ("name", "domain", "segment", "lifecycle", "industry", "country", "employees")
+_AS_IT_IS = ("name", "domain", "segment", "lifecycle", "industry", "country", "employees", "timezone")
 
 
-def facts(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, basis: Basis) -> pl.DataFrame:
+def facts(
+    accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, basis: Basis,
+    parents: Mapping[str, str] = MappingProxyType({}),
+) -> pl.DataFrame:
     """The master facts of every account. `accounts`: one row for each, every field from the source that is trusted for
     it, `csm_connection` being the one that `csm_external_id` is of; `records`: the account's record in each system;
-    `people`: our own people, by connection and external id."""
+    `people`: our own people, by connection and external id; `parents`: the parent of each account that has one, and
+    theirs, up to the top."""
     known_by = records.group_by("account_id").agg(
         basis.days_since(basis.day("created_at")).max().alias("account.age_days"),
         pl.col("do_not_contact").any().alias("_forbidden"),
@@ -64,9 +75,29 @@ def facts(accounts: pl.DataFrame, records: pl.DataFrame, people: pl.DataFrame, b
         pl.when(pl.col("_asked") > 0).then("_forbidden").alias("account.do_not_contact"),
         "account.csm",
         "account.csm_email",
+        "account.csm_timezone",
         pl.col("parent_external_id").is_not_null().alias("account.parent_known"),
         "account.in_crm_count",
-    )
+    ).hstack(_families(accounts["account_id"], parents))
+
+
+def top_of(account_id: str, parents: Mapping[str, str]) -> str:
+    """The account at the top of the chain; where the chain is a ring, the one of it that sorts first."""
+    seen = [account_id]
+    while (above := parents.get(seen[-1])) is not None:
+        if above in seen:
+            return min(seen[seen.index(above):])
+        seen.append(above)
+    return seen[-1]
+
+
+def _families(ids: pl.Series, parents: Mapping[str, str]) -> pl.DataFrame:
+    if not parents:
+        return pl.DataFrame({"account.parent": pl.Series([None] * len(ids), dtype=pl.String), "account.family": ids})
+    return pl.DataFrame({
+        "account.parent": pl.Series([parents.get(each) for each in ids], dtype=pl.String),
+        "account.family": pl.Series([top_of(each, parents) for each in ids], dtype=pl.String),
+    })
 
 
 def _owners(accounts: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -76,6 +107,7 @@ def _owners(accounts: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         pl.col("external_id").alias("csm_external_id"),
         pl.col("name").alias("account.csm"),
         pl.col("email").alias("account.csm_email"),
+        pl.col("timezone").alias("account.csm_timezone"),
         pl.col("active").fill_null(value=True).alias("_works_here"),
     )
     keys = ["csm_connection", "csm_external_id"]

@@ -12,6 +12,8 @@ from steward.model.facts import FactType
 
 _I, _D, _S = FactType.INTEGER, FactType.DAYS, "milestone"
 _onboarding = partial(spec, "onboarding")
+STANDARD = ("kickoff", "integration", "training", "first_value", "go_live")
+"""The milestones that have facts of their own."""
 
 SPECS = (
     _onboarding("onboarding.in_progress", FactType.BOOLEAN, "True while a milestone is not reached.", _S),
@@ -29,6 +31,18 @@ SPECS = (
                 "reached, the earlier.", _S),
     _onboarding("onboarding.first_value_days", _D, "Days from kickoff to the milestone first_value; unknown until it "
                 "is reached.", _S),
+    _onboarding("onboarding.stage", FactType.TEXT, "Which standard milestone comes next, by position; other where the "
+                "next is none of them, done where all are reached; unknown without milestones.", _S,
+                one_of=(*STANDARD, "other", "done")),
+    *(line for name in STANDARD for line in (
+        _onboarding(f"milestone.{name}.reached", FactType.BOOLEAN, f"True once every milestone {name} is reached; "
+                    "unknown where no plan has one.", _S),
+        _onboarding(f"milestone.{name}.days_overdue", _D, f"Days past the due day of {name} while it is not reached; 0 "
+                    "when it is not overdue; unknown where no plan has one with a due day.", _S),
+        _onboarding(f"milestone.{name}.days_since", _D, f"Days since {name} was reached; unknown until then.", _S),
+        _onboarding(f"milestone.{name}.days_left", _D, f"Days to the due day of {name} while it is not reached; "
+                    "negative once it is overdue.", _S, low=-36600),
+    )),
 )
 WITHOUT_RECORDS = {
     "onboarding.in_progress": False, "onboarding.milestones_total": 0, "onboarding.milestones_reached": 0,
@@ -58,4 +72,27 @@ def facts(milestones: pl.DataFrame, basis: Basis) -> pl.DataFrame:
         pl.when(in_progress).then(basis.days_since(moved)).alias("onboarding.stalled_days"),
         basis.days_since(kickoff).alias("onboarding.days_since_kickoff"),
         (first_value - kickoff).dt.total_days().alias("onboarding.first_value_days"),
+        *(fact for name in STANDARD for fact in _of(name, reached, basis)),
+    ).with_columns(_stage())
+
+
+def _of(name: str, reached: pl.Expr, basis: Basis) -> tuple[pl.Expr, ...]:
+    """The facts of the standard milestone `name`, out of the milestones of one account."""
+    own, due = pl.col("name") == name, basis.days_since(pl.col("due_on"))
+    there, all_reached = own.any(), (reached | ~own).all()
+    open_since = pl.when(own & ~reached).then(due).max()
+    has_due = (own & pl.col("due_on").is_not_null()).any()
+    since = pl.when(own & reached).then(basis.days_since(pl.col("reached_on"))).min()
+    return (
+        pl.when(there).then(all_reached).alias(f"milestone.{name}.reached"),
+        pl.when(there & all_reached).then(0).when(has_due).then(open_since.clip(lower_bound=0))
+        .alias(f"milestone.{name}.days_overdue"),
+        pl.when(there & all_reached).then(since).alias(f"milestone.{name}.days_since"),
+        (-open_since).alias(f"milestone.{name}.days_left"),
     )
+
+
+def _stage() -> pl.Expr:
+    coming = pl.col("onboarding.next_milestone")
+    named = pl.when(coming.is_in(STANDARD)).then(coming).otherwise(pl.lit("other"))
+    return pl.when(pl.col("onboarding.in_progress")).then(named).otherwise(pl.lit("done")).alias("onboarding.stage")

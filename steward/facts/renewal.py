@@ -34,9 +34,17 @@ SPECS = (
          "are left out.", _S, unit="seats", low=0),
     _crm("subscription.plan", FactType.TEXT, "Plan of the active term with the highest ARR.", _S),
     _crm("subscription.days_since_start", _D, "Days since the first term of all began.", _S),
+    _crm("subscription.days_since_term_start", _D, "Days since the active term that began last began.", _S),
+    _crm("subscription.days_since_end", _D, "Days since the last term ended; unknown while a term is active or "
+         "pending.", _S),
+    _crm("subscription.ended_arr", FactType.MONEY, "ARR of the terms that ended last, where none is active or pending.",
+         _S, low=0),
+    _crm("subscription.cancelled_count", FactType.INTEGER, "Terms that were cancelled, of all times.", _S,
+         unit="terms", low=0),
 )
 WITHOUT_RECORDS = {
     "subscription.active_count": 0, "subscription.products_count": 0, "subscription.arr": 0.0, "subscription.seats": 0,
+    "subscription.cancelled_count": 0,
 }
 
 
@@ -58,6 +66,8 @@ def _held(terms: pl.DataFrame, basis: Basis) -> pl.DataFrame:
     """What is paid for today."""
     active = pl.col("active")
     since = basis.days_since(pl.col("starts_on"))
+    last_end = pl.when(~(active | pl.col("pending")).any()).then(pl.col("ends_on").max())
+    ended = basis.days_since(last_end)
     return terms.sort("worth", "starts_on", "external_id", nulls_last=False).group_by(
         "account_id", maintain_order=True,
     ).agg(
@@ -68,6 +78,11 @@ def _held(terms: pl.DataFrame, basis: Basis) -> pl.DataFrame:
         pl.col("plan").filter(active).last().alias("subscription.plan"),
         pl.when(since >= 0).then(since).max().alias("subscription.days_since_start"),
         pl.col("payment_overdue_days").filter(active).max().alias("renewal.overdue_payment_days"),
+        pl.when(active & (since >= 0)).then(since).min().alias("subscription.days_since_term_start"),
+        pl.when(ended >= 0).then(ended).alias("subscription.days_since_end"),
+        pl.when(ended >= 0).then(sum_of_known(pl.col("worth").filter(pl.col("ends_on") == last_end)))
+        .alias("subscription.ended_arr"),
+        (pl.col("status") == "cancelled").sum().alias("subscription.cancelled_count"),
     )
 
 

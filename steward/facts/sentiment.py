@@ -22,6 +22,10 @@ SPECS = (
     _survey("nps.answers_365d", FactType.INTEGER, "Answers in the last 365 days.", _S, unit="answers", low=0),
     _survey("nps.detractors_90d", FactType.INTEGER, "Answers of 0 to 6 in the last 90 days.", _S, unit="answers",
             low=0),
+    _survey("nps.last_is_detractor", FactType.BOOLEAN, "True where the latest answer is 0 to 6.", _S),
+    _survey("nps.last_is_promoter", FactType.BOOLEAN, "True where the latest answer is 9 or 10.", _S),
+    _survey("nps.last_change", FactType.NUMBER, "Points of the latest answer against the one before, whoever gave "
+            "them; unknown where there is one only.", _S, unit="points", low=-10, high=10),
 )
 WITHOUT_RECORDS = {"nps.answers_365d": 0, "nps.detractors_90d": 0}
 
@@ -34,6 +38,9 @@ def facts(responses: pl.DataFrame, basis: Basis) -> pl.DataFrame:
     year, quarter = counts & basis.within(answered, 365), counts & basis.within(answered, 90)
     return responses.sort("answered_at", "connection", "external_id").group_by("account_id", maintain_order=True).agg(
         score.filter(counts).last().alias("nps.last_score"),
+        (score.filter(counts).last() <= 6).alias("nps.last_is_detractor"),
+        (score.filter(counts).last() >= 9).alias("nps.last_is_promoter"),
+        score.filter(counts).diff().last().alias("nps.last_change"),
         pl.when(counts).then(since).min().alias("nps.days_since"),
         pl.when(year).then(score).mean().alias("nps.average_365d"),
         year.sum().alias("nps.answers_365d"),

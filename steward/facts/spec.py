@@ -15,6 +15,7 @@ FRESH_WITHIN = {
     "survey": timedelta(hours=26),
     "onboarding": timedelta(hours=26),
     "health": timedelta(hours=48),
+    "feed": timedelta(hours=26),                             # what is known of the feeds themselves
 }
 GROUPS = tuple(FRESH_WITHIN)
 COMPANY_CURRENCY = "company currency"

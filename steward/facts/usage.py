@@ -21,8 +21,8 @@ from steward.model.facts import FactSpec, FactType
 WINDOWS = (7, 28, 90)
 HISTORY_DAYS = 180
 """The longest window and the window before it."""
-NOT_FEATURES = frozenset({"active_users", "logins", "sessions"})
-"""Metrics that say how many came, not what they did; they do not count as features used."""
+NOT_FEATURES = frozenset({"active_users", "logins", "sessions", "gate_hits"})
+"""Metrics that say how many came or were turned away, not what they did; they do not count as features used."""
 
 _N = FactType.NUMBER
 _EDGES = (7, 14, 28, 56, 90, 180)                            # ages in days where a window, or the one before it, ends
@@ -35,6 +35,10 @@ def specs(metrics: Sequence[str]) -> tuple[FactSpec, ...]:
         *(line for metric in metrics for line in _of_metric(metric)),
         _usage("usage.features_used_28d", FactType.INTEGER, "Features used at all in the last 28 days: metrics with a "
                "sum above zero, without active_users, logins and sessions.", "usage", unit="features", low=0),
+        _usage("usage.features_new_28d", FactType.INTEGER, "Features used in the last 28 days and not in the 62 days "
+               "before; unknown with less than 90 days of history.", "usage", unit="features", low=0),
+        _usage("usage.features_lost_28d", FactType.INTEGER, "Features used in the 28 days before the last 28 and not "
+               "since.", "usage", unit="features", low=0),
         _usage("usage.history_days", FactType.DAYS, "Days from the account's first day in the feed to the feed's last "
                "whole day, both counted; 180 at most.", "usage", high=HISTORY_DAYS),
         _usage("seats.utilization", FactType.RATIO, "usage.active_users.avg_28d divided by subscription.seats; above "
@@ -85,12 +89,19 @@ def facts(usage: pl.DataFrame, metrics: Sequence[str], days: Sequence[date], now
     totals = _totals(_buckets(usage, present, last), present).with_columns(
         pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
     ).join(first_days(calendar, WINDOWS), on="first", how="left")
-    used = [pl.col(f"sum28:{metric}") > 0 for metric in present if metric not in NOT_FEATURES]
+    features = [metric for metric in present if metric not in NOT_FEATURES]
+    used = [pl.col(f"sum28:{metric}") > 0 for metric in features]
+    new = [(pl.col(f"sum28:{m}") > 0) & (pl.col(f"sum90:{m}") <= pl.col(f"sum28:{m}")) for m in features]
+    lost = [(pl.col(f"sum28:{m}") <= 0) & (pl.col(f"before28:{m}") > 0) for m in features]
     return totals.select(
         "account_id",
         *(fact for metric in present for fact in _facts_of(metric, known)),
         (pl.when(known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
         .alias("usage.features_used_28d"),
+        (pl.when(known[28] & known[90] & (pl.col("first") >= 89)).then(pl.sum_horizontal(new))
+         if used else pl.lit(None, pl.Int64)).alias("usage.features_new_28d"),
+        (pl.when(pl.col("comparable28")).then(pl.sum_horizontal(lost)) if used else pl.lit(None, pl.Int64))
+        .alias("usage.features_lost_28d"),
         (pl.col("first") + 1).alias("usage.history_days"),
         pl.lit(end_of(last), INSTANT).alias("as_of.usage"),
     )

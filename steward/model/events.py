@@ -54,3 +54,11 @@ _ALL = (
 )
 EVENTS: Mapping[str, EventSpec] = MappingProxyType({spec.name: spec for spec in _ALL})
 """Every event that a playbook may name, alone or after a connection: "salesforce.opportunity.closed_won"."""
+
+
+def connection_and_name(asked: str) -> tuple[str, str]:
+    """What a playbook asks for, "salesforce.opportunity.closed_won", as connection and event; "" is any connection."""
+    if asked in EVENTS:
+        return "", asked
+    connection, _, name = asked.partition(".")
+    return connection, name

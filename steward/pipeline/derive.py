@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from steward.facts import events as happenings
+from steward.facts import subjects as subject_themes
 from steward.facts import usage as usage_facts
 from steward.facts.basis import Basis
-from steward.facts.derive import NOUNS, Known
+from steward.facts.derive import NOUNS, Known, derive_subjects
 from steward.facts.derive import derive as derive_facts
 from steward.model.records import Noun
-from steward.store import cursors, identity, records
+from steward.store import cursors, families, identity, records, subject_facts
+from steward.store import events as event_store
 from steward.store import facts as snapshots
 from steward.store.feed_days import feed_days
 from steward.store.merged import merged_accounts
@@ -26,46 +29,78 @@ if TYPE_CHECKING:
     from steward.model.facts import FactSpec
     from steward.settings import Settings
     from steward.store.database import Database
+    from steward.store.lake import PendingSegment
 
 _LOOK_BACK_DAYS = 400                                        # a feed that is older than this says nothing any more
-_CHANGE_DAYS, _CHANGE_GRACE_DAYS = 28, 7                     # health.change_28d: a snapshot 28 to 35 days old
+_CHANGES = {"health.score": (28, 7), "score_7d": (7, 3)}     # what the score was so many days ago, or a few more
 _DAYS = {"account_id": pl.String, "day": pl.Date}
 
 
 @dataclass(frozen=True, slots=True)
 class DeriveReport:
-    """`accounts` derived, `facts` of them known, and the oldest data of each feed (None: of no account)."""
+    """`accounts` derived, `facts` of them known, `subjects` (contacts and opportunities) derived, `events` that are
+    new, and the oldest data of each feed (None: of no account)."""
 
     accounts: int
     facts: int
     seconds: float
     as_of: Mapping[str, datetime | None]
+    subjects: int = 0
+    events: int = 0
 
 
 def derive(
     db: Database, settings: Settings, catalog: Mapping[str, FactSpec], scorecard: Scorecard,
     now: datetime, *, connectors: Mapping[str, Connector], account_ids: Sequence[str] | None = None,
+    events: Collection[str] = (), subjects: Collection[str] = (),
 ) -> DeriveReport:
     """Derive every fact anew and keep them as a snapshot; of `account_ids` alone, as hot rows until the next one.
 
-    `connectors` by the names of their connections. Doing it again with the same records changes nothing but the date.
+    `connectors` by the names of their connections. `events`: the names that live playbooks wait for, with or without
+    a connection; `subjects`: "contact" and "opportunity", where a live playbook enrols these. Doing it again with the
+    same records changes nothing but the date.
     """
     started = time.perf_counter()
+    kinds = sorted(set(subjects) & set(subject_themes.KINDS))
     with db.read() as tx:
-        known = _known(db, tx, settings, now, connectors=connectors, account_ids=account_ids)
+        known = _known(db, tx, settings, now, connectors=connectors, account_ids=account_ids,
+                       more=happenings.nouns_of(events))
+        rounds = event_store.rounds(tx, account_ids) if events else {}
     basis = Basis(now, settings.company.currency, settings.company.timezone, settings.company.rates)
     frame = derive_facts(known, catalog, scorecard, basis)
-    if account_ids is None:
-        snapshots.save_snapshot(db, frame, now)
-    else:
-        with db.write() as tx:
+    theirs = {kind: derive_subjects(kind, known, catalog, frame, basis) for kind in kinds}
+    happened = happenings.events(known.records, events, basis, rounds)
+    files = _files(db, frame, theirs, now) if account_ids is None else None
+    with db.write() as tx:
+        new = event_store.add(tx, happened)
+        if files is not None:
+            snapshots.show_snapshot(tx, files[0])
+            for file in files[1:]:
+                subject_facts.show(tx, file)
+        else:
             snapshots.save_hot(tx, frame, now)
+            for kind, found in theirs.items():
+                subject_facts.save_hot(tx, kind, frame["account_id"].to_list(), found, now)
+    return _report(frame, catalog, time.perf_counter() - started, sum(each.height for each in theirs.values()), new)
+
+
+def _files(
+    db: Database, frame: pl.DataFrame, subjects: Mapping[str, pl.DataFrame], now: datetime,
+) -> list[PendingSegment]:
+    return [snapshots.write_snapshot(db, frame, now),
+            *(subject_facts.write(db, kind, found, now) for kind, found in subjects.items())]
+
+
+def _report(
+    frame: pl.DataFrame, catalog: Mapping[str, FactSpec], seconds: float, subjects: int, events: int,
+) -> DeriveReport:
+    facts = [name for name in frame.columns if name in catalog]
     groups = [name for name in frame.columns if name.startswith("as_of.")]
+    oldest = frame.select(pl.col(groups).min()).row(0) if groups else ()
     return DeriveReport(
-        accounts=frame.height,
-        facts=sum(frame.height - frame[name].null_count() for name in catalog),
-        seconds=time.perf_counter() - started,
-        as_of={name.removeprefix("as_of."): frame.select(pl.col(name).min()).item() for name in groups},
+        accounts=frame.height, facts=sum(frame.select(pl.col(facts).count()).row(0)), seconds=seconds,
+        as_of={name.removeprefix("as_of."): at for name, at in zip(groups, oldest, strict=True)},
+        subjects=subjects, events=events,
     )
 
 
@@ -84,22 +119,25 @@ def read_to_the_end(
 
 def _known(
     db: Database, tx: Any, settings: Settings, now: datetime, *, connectors: Mapping[str, Connector],
-    account_ids: Sequence[str] | None,
+    account_ids: Sequence[str] | None, more: Collection[Noun] = (),
 ) -> Known:
     known_in = [
         (account_id, connection) for account_id, names in identity.external_ids(tx, account_ids).items()
         for connection in names
     ]
     usage, days = _usage(db, tx, now, account_ids)
+    accounts = merged_accounts(tx, settings.truth, tuple(settings.connections), account_ids)
     return Known(
-        records={noun: records.frame(tx, noun, account_ids) for noun in NOUNS},
-        accounts=merged_accounts(tx, settings.truth, tuple(settings.connections), account_ids),
+        records={noun: records.frame(tx, noun, account_ids) for noun in {*NOUNS, *more}},
+        accounts=accounts,
         known_in=pl.DataFrame(known_in, schema={"account_id": pl.String, "connection": pl.String}, orient="row"),
         watermarks=read_to_the_end(cursors.watermarks(tx), connectors),
         usage=usage,
         usage_days=days,
         previous=_previous(tx, now, account_ids),
         first={noun: settings.truth[noun.value] for noun in NOUNS if noun.value in settings.truth},
+        parents=families.parents(tx, accounts, settings.truth, tuple(settings.connections)),
+        own=settings.facts,
     )
 
 
@@ -134,15 +172,27 @@ def _by_day(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _previous(tx: Any, now: datetime, account_ids: Sequence[str] | None) -> pl.DataFrame:
-    """account_id and `health.score` as known 28 days ago; one account's as the last snapshot remembers it."""
-    score, change = pl.col("health.score"), pl.col("health.change_28d")
+    """account_id, `health.score` as known 28 days ago and `score_7d` as 7 days ago; one account's as the last snapshot
+    remembers them."""
+    score = pl.col("health.score")
     if account_ids is not None:
-        latest = snapshots.latest(tx, account_ids, ["health.score", "health.change_28d"])
-        found = latest.frame.select("account_id", score - change) if latest else None
+        latest = snapshots.latest(tx, account_ids, ["health.score", "health.change_28d", "health.change_7d"])
+        found = latest.frame.select(
+            "account_id", score - pl.col("health.change_28d"), (score - pl.col("health.change_7d")).alias("score_7d"),
+        ) if latest else None
     else:
-        then = now - timedelta(days=_CHANGE_DAYS)
-        known = [at for at in snapshots.history(tx) if then - timedelta(days=_CHANGE_GRACE_DAYS) <= at <= then]
-        snapshot = snapshots.known_at(tx, then) if known else None
-        found = snapshot.frame.select("account_id", score) if snapshot else None
-    empty = pl.DataFrame(schema={"account_id": pl.String, "health.score": pl.Float64})
-    return empty if found is None else found.cast({"health.score": pl.Float64})
+        found = _as_it_was(tx, now)
+    empty = pl.DataFrame(schema={"account_id": pl.String, **dict.fromkeys(_CHANGES, pl.Float64)})
+    return empty if found is None else found.cast(dict.fromkeys(_CHANGES, pl.Float64))
+
+
+def _as_it_was(tx: Any, now: datetime) -> pl.DataFrame | None:
+    taken, found = snapshots.history(tx), None
+    for name, (days, grace) in _CHANGES.items():
+        then = now - timedelta(days=days)
+        before = [at for at in taken if then - timedelta(days=grace) <= at <= then]
+        snapshot = snapshots.known_at(tx, then, ["health.score"]) if before else None
+        known = pl.DataFrame(schema={"account_id": pl.String, name: pl.Float64}) if snapshot is None else (
+            snapshot.frame.select("account_id", pl.col("health.score").alias(name)))
+        found = known if found is None else found.join(known, on="account_id", how="full", coalesce=True)
+    return found

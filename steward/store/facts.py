@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-import orjson
 import polars as pl
 from sqlalchemy import Connection, select, text
 
+from steward.store import fact_rows
 from steward.store import lake as lakes
 from steward.store.database import Database
 from steward.store.instants import from_text, to_text
 from steward.store.lake import PendingSegment, Segment
 from steward.store.schema import hot_account, segment
+from steward.store.subject_facts import subjects
+
+__all__ = [
+    "KEEP_ALL", "Snapshot", "history", "known_at", "latest", "save_hot", "save_snapshot", "show_snapshot", "subjects",
+    "thin", "write_snapshot",
+]
 
 KEEP_ALL = timedelta(days=2)
 _PART = "base"                                 # step 2 adds deltas
@@ -66,18 +71,21 @@ def thin(tx: Connection, now: datetime) -> int:
     The one that stands is never retired.
     """
     old = [each for each in lakes.of(tx).visible(tx, "facts") if each.known_at < now - KEEP_ALL]
-    last = {each.known_at.astimezone(UTC).date(): each.id for each in sorted(old, key=lambda each: each.known_at)}
-    gone = [each.id for each in old if last[each.known_at.astimezone(UTC).date()] != each.id]
+    last = {_day_of(each): each.id for each in sorted(old, key=lambda each: each.known_at)}
+    gone = [each.id for each in old if last[_day_of(each)] != each.id]
     for segment_id in gone:
         tx.execute(segment.update().where(segment.c.id == segment_id).values(retired_at=to_text(now)))
     return len(gone)
 
 
+def _day_of(each: Segment) -> tuple[str, date]:
+    return each.part, each.known_at.astimezone(UTC).date()
+
+
 def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:
     """Keep some accounts' rows until the next snapshot; columns as a snapshot has them."""
     rows = [{
-        "account_id": row["account_id"], "known_at": to_text(known_at),
-        "body": orjson.dumps({name: _tagged(value) for name, value in row.items()}).decode(),
+        "account_id": row["account_id"], "known_at": to_text(known_at), "body": fact_rows.dump(row),
     } for row in frame.to_dicts()]
     if rows:
         tx.execute(_PUT, sorted(rows, key=lambda row: row["account_id"]))
@@ -105,10 +113,14 @@ def latest(
     return Snapshot(whole, max(newest, segments[-1].known_at))
 
 
-def known_at(tx: Connection, instant: datetime) -> Snapshot | None:
-    """What was known at `instant`: the last snapshot that was not later; None when there was none."""
+def known_at(tx: Connection, instant: datetime, names: Sequence[str] | None = None) -> Snapshot | None:
+    """What was known at `instant`: the last snapshot that was not later; None when there was none.
+
+    `names`: the only facts that are wanted.
+    """
     earlier = [segment for segment in lakes.of(tx).visible(tx, "facts", _PART) if segment.known_at <= instant]
-    return Snapshot(_frame(tx, earlier[-1], None), earlier[-1].known_at) if earlier else None
+    wanted = None if names is None else ["account_id", *names]
+    return Snapshot(_frame(tx, earlier[-1], None, wanted), earlier[-1].known_at) if earlier else None
 
 
 def history(tx: Connection) -> list[datetime]:
@@ -138,32 +150,6 @@ def _hot(
     if wanted is not None and len(wanted) <= _FEW:
         query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
     found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]
-    rows = [{name: _untagged(value) for name, value in orjson.loads(row.body).items()} for row in found]
-    known = {name: dtype for name, dtype in schema.items() if dtype != pl.Null}
-    others = dict.fromkeys(name for row in (schema, *(() if only else rows)) for name in row if name not in known)
-    more = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in others])
+    rows = [fact_rows.load(row.body) for row in found]
     newest = from_text(max((row.known_at for row in found), default=None))
-    if not known:                              # no snapshot yet says what the columns are
-        return more, newest
-    return pl.DataFrame(rows, schema=known, orient="row", strict=False).hstack(more), newest
-
-
-def _column(name: str, values: list[Any]) -> pl.Series:
-    if any(isinstance(value, str) for value in values) and name != "account_id":
-        return pl.Series(name, values, dtype=pl.Categorical, strict=False)
-    if any(isinstance(value, datetime) for value in values):
-        return pl.Series(name, values, dtype=pl.Datetime("us", "UTC"))
-    return pl.Series(name, values, strict=False)
-
-
-def _tagged(value: Any) -> Any:
-    """JSON knows neither days nor instants."""
-    if isinstance(value, datetime):
-        return {"at": to_text(value)}
-    return {"on": value.isoformat()} if isinstance(value, date) else value
-
-
-def _untagged(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return from_text(value["at"]).astimezone(UTC) if "at" in value else date.fromisoformat(value["on"])
+    return fact_rows.frame(rows, schema, only=only), newest

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steward.facts.basis import COLUMN, INSTANT, Basis, columns_of
-from steward.facts.catalog import DEFAULT_METRICS, catalog
+from steward.facts.catalog import DEFAULT_METRICS, catalog, of_subject
 from steward.facts.derive import NOUNS, Known, derive
+from steward.facts.onboarding import STANDARD
 from steward.facts.scorecard import load_scorecard
 from steward.facts.spec import GROUPS
 from steward.model.facts import FactType
@@ -21,7 +22,7 @@ from steward.model.records import Noun
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 TODAY = NOW.date()
-FACTS = catalog()
+FACTS = of_subject(catalog())
 CARD = load_scorecard(None, FACTS)
 BASIS = Basis(NOW, "USD", "UTC", {"EUR": 1.25})
 EVERYTHING_READ = {("crm", noun): NOW for noun in NOUNS}
@@ -196,35 +197,45 @@ def test_every_fact_of_the_catalog_comes_out_in_its_type_and_range_and_nothing_e
 
 
 def test_each_fact_can_be_known(frame: Any) -> None:
-    """A fact that nothing can ever make known is a promise that is not kept."""
+    """A fact that nothing can ever make known is a promise that is not kept. "b" is what "a" cannot be besides."""
     at, on = NOW - timedelta(days=40), TODAY - timedelta(days=40)
-    people = frame(Noun.PERSON, {"name": "Ana", "email": "ana@x.com"})
+    people = frame(Noun.PERSON, {"name": "Ana", "email": "ana@x.com", "timezone": "Europe/Rome"})
     accounts = frame(Noun.ACCOUNT, {
         "name": "Acme", "domain": "acme.com", "segment": "smb", "lifecycle": "customer", "industry": "Steel", "country": "DE",
-        "employees": 5, "arr": 10.0, "arr_currency": "EUR", "created_at": at, "csm_external_id": "0", "do_not_contact": False})
+        "employees": 5, "arr": 10.0, "arr_currency": "EUR", "created_at": at, "csm_external_id": "0", "do_not_contact": False,
+        "timezone": "Europe/Berlin"}, {"account_id": "b"})
     records = {
         Noun.ACCOUNT: accounts, Noun.PERSON: people,
         Noun.SUBSCRIPTION: frame(Noun.SUBSCRIPTION, {
             "product": "core", "plan": "pro", "status": "active", "starts_on": on, "ends_on": TODAY, "arr": 10.0,
-            "arr_currency": "EUR", "seats": 4, "auto_renew": True, "payment_overdue_days": 0}),
-        Noun.CONTACT: frame(Noun.CONTACT, {"role": "champion", "active": True, "last_seen_at": at},
-                            {"role": "champion", "active": False, "left_on": on}),
-        Noun.TOUCHPOINT: frame(Noun.TOUCHPOINT, {"held_at": at}),
-        Noun.SURVEY_RESPONSE: frame(Noun.SURVEY_RESPONSE, {"kind": "nps", "score": 9.0, "answered_at": at}),
+            "arr_currency": "EUR", "seats": 4, "auto_renew": True, "payment_overdue_days": 0},
+            {"account_id": "b", "status": "expired", "ends_on": on, "arr": 10.0, "arr_currency": "USD"}),
+        Noun.CONTACT: frame(Noun.CONTACT, *(
+            {"role": role, **said} for role in ("champion", "sponsor")
+            for said in ({"active": True, "last_seen_at": at}, {"active": False, "left_on": on}))),
+        Noun.TOUCHPOINT: frame(Noun.TOUCHPOINT, {"held_at": at, "kind": "qbr"}),
+        Noun.SURVEY_RESPONSE: frame(Noun.SURVEY_RESPONSE, {"kind": "nps", "score": 9.0, "answered_at": at},
+                                    {"kind": "nps", "score": 8.0, "answered_at": at}),
         Noun.TICKET: frame(Noun.TICKET, {"status": "open", "opened_at": at, "first_response_at": at, "csat": 4.0},
                            {"status": "closed", "opened_at": at, "closed_at": at}),
         Noun.MILESTONE: frame(Noun.MILESTONE, {"name": "first_value", "started_on": on, "reached_on": on, "due_on": on},
-                              {"name": "go_live", "due_on": on}),
+                              *(
+                                  {"account_id": name, "name": step, "due_on": on, "reached_on": reached}
+                                  for name, reached in (("a", on), ("b", None)) for step in STANDARD), {"name": "more", "due_on": on}),
         Noun.OPPORTUNITY: frame(
             Noun.OPPORTUNITY, {"kind": "expansion", "is_closed": False, "amount": 4.0, "amount_currency": "USD"},
             {"kind": "expansion", "is_won": True, "close_on": on},
+            {"kind": "expansion", "is_closed": True, "is_won": False, "close_on": on},
             {"kind": "new", "is_won": True, "close_on": on, "handoff_complete": True, "name": "Acme", "amount": 4.0,
              "amount_currency": "USD"}),
     }
     usage = pl.DataFrame({"account_id": "a", "day": [TODAY - timedelta(days=n) for n in range(1, 181)]}).with_columns(
         pl.lit(3.0).alias(metric) for metric in DEFAULT_METRICS)
-    previous = pl.DataFrame({"account_id": ["a"], "health.score": [50.0]})
-    found = row(derive(known(records, usage, previous=previous), FACTS, CARD, BASIS))
+    previous = pl.DataFrame({"account_id": ["a"], "health.score": [50.0], "score_7d": [60.0]})
+    every = derive(known(records, usage, previous=previous, parents={"a": "b"}), FACTS, CARD, BASIS)
+    found, other = row(every), row(every, "b")
 
-    assert [name for name in (*FACTS, *(f"as_of.{group}" for group in GROUPS)) if found[name] is None] == []
+    assert [name for name in (*FACTS, *(f"as_of.{group}" for group in GROUPS))
+            if found[name] is None and other[name] is None] == []
     assert found["account.arr"] == 12.5
+    assert (found["account.parent"], found["account.family"], other["account.family"]) == ("b", "b", "b")
