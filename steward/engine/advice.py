@@ -213,10 +213,11 @@ class _Advice:
                                     f"as of {self.says(one)}: it would be over before it begins")
         if self.can_enter and self.proofs.example(*self.entry) is None:
             self.can_enter = False
-            one = self.proofs.example(*before) or {}
-            self.findings.error("STW151", self.mark(f"exit.{playbook.exits[0][0]}"),
-                                "one exit or another is true of every account that could enter",
-                                f"as of {self.says(one)}: it would be over before it begins")
+            if ends:
+                one = self.proofs.example(*before) or {}
+                self.findings.error("STW151", self.mark(next(iter(ends))),
+                                    "one exit or another is true of every account that could enter",
+                                    f"as of {self.says(one)}: it would be over before it begins")
 
     def own_writes(self) -> None:
         """A step that writes a field which feeds a fact of `when`."""
