@@ -13,12 +13,24 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any as Anything
 
+from steward.engine.calendars import Calendar
+from steward.engine.durations import Duration
 from steward.engine.expression import All, Any, Expression, Leaf, Not
 from steward.engine.language import Playbook
 from steward.engine.look import Look
 from steward.model.enrollments import Enrollment, State
 
 _COUNTED_FROM = ("active_since", "step_since")      # instants in the body, besides `since`
+
+
+def after(length: Duration, start: datetime, calendar: Calendar) -> datetime:
+    """The instant so long after `start`. Business time is kept: in one run the same few are asked for many."""
+    return length.after(start, calendar) if length.unit in ("d", "h") else _by_calendar(length, start, calendar)
+
+
+@lru_cache(maxsize=4096)
+def _by_calendar(length: Duration, start: datetime, calendar: Calendar) -> datetime:
+    return length.after(start, calendar)
 
 
 def clock_of(look: Look, enrollment: Enrollment) -> datetime:
@@ -46,7 +58,7 @@ def waiting_wake(look: Look, enrollment: Enrollment) -> datetime | None:
     if body.get("held"):
         return None
     if enrollment.state is State.PENDING:
-        return look.playbook.for_.after(enrollment.since, look.calendar)
+        return after(look.playbook.for_, enrollment.since, look.calendar)
     at_gate = enrollment.state is State.BLOCKED and not body.get("backlog")
     return each_run(enrollment) if at_gate else None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from steward.engine.clocks import held, waiting_wake, when_mark, without
+from steward.engine.clocks import after, held, waiting_wake, when_mark, without
 from steward.engine.gates import MOST_REASON, blocked_by, gate_of
 from steward.engine.holdout import arm_of
 from steward.engine.in_flight import entered
@@ -42,7 +42,7 @@ def idle(look: Look, last_closed: Enrollment | None) -> Advance:
         State.PENDING, since=_began(look), looked_at=look.now, body=body, subject_id=subject_id, cause=look.cause)
     if look.switched_on and playbook.backlog is Backlog.IGNORE and playbook.comes_by_itself:
         return _blocked(look, replace(fresh, body={**body, "backlog": True}), "idle", _BACKLOG)
-    if playbook.for_.after(fresh.since, look.calendar) <= look.now:
+    if after(playbook.for_, fresh.since, look.calendar) <= look.now:
         return _through_gates(look, fresh, "idle")
     why = f"when is true; it must stay so for {playbook.for_}"
     return _awake(look, fresh, decided(look, fresh, "idle", State.PENDING, why), True)
@@ -63,9 +63,9 @@ def waiting(look: Look, enrollment: Enrollment) -> Advance:
     playbook, was = look.playbook, running.state
     if verdict is UNKNOWN or running.body.get("backlog"):
         return _awake(look, running, decision, onward.changed)
-    if running.cause and playbook.timeout.after(running.since, look.calendar) <= look.now:
+    if running.cause and after(playbook.timeout, running.since, look.calendar) <= look.now:
         return closed(look, running, "lapsed", f"nothing let it in within {playbook.timeout}")
-    if was is State.PENDING and playbook.for_.after(running.since, look.calendar) > look.now:
+    if was is State.PENDING and after(playbook.for_, running.since, look.calendar) > look.now:
         return _awake(look, running, decision, onward.changed)
     if was is State.AWAITING_APPROVAL and not running.body.get("approved_by"):
         return _awake(look, running, decision, onward.changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from steward.engine.clocks import after
 from steward.engine.language import Rung
 from steward.engine.look import FALSE, TRUE, UNKNOWN, Look
 from steward.model.enrollments import Enrollment
@@ -13,7 +14,7 @@ from steward.model.enrollments import Enrollment
 def rungs_ahead(look: Look, enrollment: Enrollment) -> tuple[tuple[int, datetime], ...]:
     """The rungs that may still be climbed, each with the instant from which on."""
     done, rungs = enrollment.body.get("rungs", ()), look.playbook.escalate
-    return tuple((at, rung.after.after(enrollment.since, look.calendar)) for at, rung in enumerate(rungs)
+    return tuple((at, after(rung.after, enrollment.since, look.calendar)) for at, rung in enumerate(rungs)
                  if at not in done and not (rung.unless == "acknowledged" and enrollment.acknowledged_at is not None))
 
 

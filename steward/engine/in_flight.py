@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from steward.engine.clocks import clock_of, each_run, held, without
+from steward.engine.clocks import after, clock_of, each_run, held, without
 from steward.engine.escalation import rungs_ahead, rungs_due, unknown_ahead
 from steward.engine.look import FALSE, TRUE, UNKNOWN, Advance, Look, Planned
 from steward.engine.moves import closed, decided, exit_of, is_revoked
@@ -38,7 +38,7 @@ def active(look: Look, enrollment: Enrollment) -> Advance:
     running = held(look, enrollment, until is not TRUE and (until is UNKNOWN or unknown_ahead(look, enrollment)))
     if until is TRUE:
         return _recovers(look, running)
-    over = not running.body.get("held") and playbook.timeout.after(running.since, look.calendar) <= look.now
+    over = not running.body.get("held") and after(playbook.timeout, running.since, look.calendar) <= look.now
     if over:
         return closed(look, running, "expired", f"nothing cleared it within {playbook.timeout}")
     return _onward(look, running, None, running is not enrollment)
@@ -57,7 +57,7 @@ def recovering(look: Look, enrollment: Enrollment) -> Advance:
         onward = active(look, back)
         again = decided(look, running, State.RECOVERING.value, State.ACTIVE, "until is no longer true")
         return replace(onward, decision=onward.decision or again, changed=True)
-    wake_at = None if until is UNKNOWN else keep_for.after(running.since, look.calendar)
+    wake_at = None if until is UNKNOWN else after(keep_for, running.since, look.calendar)
     if wake_at is not None and wake_at <= look.now:
         return closed(look, running, "cleared", f"until held for {keep_for}")
     if wake_at != running.wake_at:
@@ -67,7 +67,7 @@ def recovering(look: Look, enrollment: Enrollment) -> Advance:
 
 def _recovers(look: Look, enrollment: Enrollment) -> Advance:
     keep_for = look.playbook.keep_for
-    wake_at = keep_for.after(look.now, look.calendar)
+    wake_at = after(keep_for, look.now, look.calendar)
     if wake_at <= look.now:
         return closed(look, enrollment, "cleared", "until is true")
     body = {**enrollment.body, "active_since": enrollment.since.isoformat()}
@@ -85,7 +85,7 @@ def _ended(look: Look, enrollment: Enrollment) -> Advance | None:
         return closed(look, enrollment, f"exit:{name}", f"exit {name} is true")
     goal = look.playbook.goal
     if goal and enrollment.entered_at and look.verdicts.of("goal.when") is TRUE:
-        in_time = look.now <= goal.within.after(enrollment.entered_at, look.calendar)
+        in_time = look.now <= after(goal.within, enrollment.entered_at, look.calendar)
         return closed(look, enrollment, "goal_met", "the goal is met") if in_time else None
     return None
 
@@ -98,7 +98,7 @@ def _revoked(look: Look, enrollment: Enrollment) -> Advance:
         if enrollment.wake_at == each_run(enrollment):
             return Advance(enrollment)
         return Advance(replace(enrollment, wake_at=each_run(enrollment)), changed=True)
-    planned = tuple(Planned("compensate", each.path, _key(enrollment, each.key)) for each in back)
+    planned = tuple(Planned("compensate", path, _key(enrollment, key)) for key, path in back)
     return closed(look, enrollment, "revoked", "what began it was undone", planned)
 
 
@@ -112,7 +112,7 @@ def _onward(look: Look, enrollment: Enrollment, decision: Decision | None, chang
     wake_at = _wake(look, enrollment, ran, [due for at, due in ahead if at not in climbed])
     if body is enrollment.body and ran.at == enrollment.step and wake_at == enrollment.wake_at:
         return Advance(enrollment, decision, (), changed)
-    steps = [Planned("do", step.path, _key(enrollment, step.key)) for step in ran.acts]
+    steps = [Planned("do", path, _key(enrollment, key)) for key, path in ran.acts]
     rungs = [Planned("escalate", f"escalate[{at}]", _key(enrollment, f"escalate.{at}")) for at in climbed]
     moved = replace(enrollment, step=ran.at, rung=len(body.get("rungs", ())), wake_at=wake_at, body=body)
     return Advance(moved, decision, (*steps, *rungs), True)
@@ -122,16 +122,15 @@ def _body(look: Look, enrollment: Enrollment, ran: Run, climbed: Sequence[int]) 
     """The body after it; the very same one where nothing in it changes."""
     body, new = enrollment.body, dict[str, Any]()
     if ran.acts:
-        new["planned"] = [*body.get("planned", ()), *(step.key for step in ran.acts)]
+        new["planned"] = [*body.get("planned", ()), *(key for key, _ in ran.acts)]
     if climbed:
         new["rungs"] = sorted({*body.get("rungs", ()), *climbed})
-    reached = ran.reached.isoformat() if ran.reached else None
-    if reached and body.get("step_since") != reached:
-        new["step_since"] = reached
+    if ran.reached and body.get("step_since") != ran.reached:
+        new["step_since"] = ran.reached
     attention = _attention(look, enrollment)
     if attention != body.get("needs_attention", []):
         new["needs_attention"] = attention
-    gone = [name for name, empty in (("step_since", not reached), ("needs_attention", not attention))
+    gone = [name for name, empty in (("step_since", not ran.reached), ("needs_attention", not attention))
             if empty and name in body]
     if not new and not gone:
         return body
@@ -155,7 +154,7 @@ def _wake(look: Look, enrollment: Enrollment, ran: Run, rungs: Sequence[datetime
         return each_run(enrollment)
     if enrollment.body.get("held"):
         return None
-    timeout = look.playbook.timeout.after(enrollment.since, look.calendar)
+    timeout = after(look.playbook.timeout, enrollment.since, look.calendar)
     return min([timeout, *rungs, *([ran.due] if ran.due else [])])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from steward.engine.clocks import each_run, without
-from steward.engine.language import Branch, Playbook, Rung, Step
+from steward.engine.language import Branch, Playbook, Rung, Step, Wait
 from steward.engine.program import Instruction, key_told, program_of
 from steward.model.enrollments import Enrollment, State
 
@@ -40,6 +40,8 @@ def migrate(enrollment: Enrollment, old: Playbook, new: Playbook) -> Migrated:
     body["rungs"] = _rungs(enrollment.body.get("rungs", ()), old.escalate, new.escalate)
     if not body["rungs"]:
         del body["rungs"]
+    if at >= len(after) or not isinstance(after[at].step.do, Wait):
+        body.pop("step_since", None)
     moved = replace(enrollment, version=new.version, step=at, rung=len(body.get("rungs", ())), body=body,
                     wake_at=each_run(enrollment))
     return Migrated(moved, after[at].path if at < len(after) else END)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from steward.engine.clocks import after
 from steward.engine.language import Branch, Playbook, Step, Wait
 from steward.engine.look import FALSE, TRUE, UNKNOWN, Look
 from steward.model.enrollments import Arm, Enrollment
@@ -17,31 +18,31 @@ from steward.model.enrollments import Arm, Enrollment
 class Instruction:
     """One step and where it leads: `follows` is the index after it, past the arms of a branch.
 
-    `arms` of a branch: the path of each one's condition ("" is `else`) and the index at which it begins.
+    `asks` is the path of the step's own condition, "" where it has none. `arms` of a branch: the path of each one's
+    condition ("" is `else`) and the index at which it begins.
     """
 
     step: Step
+    path: str
+    key: str                                # the path as an idempotency key says it
+    asks: str
     follows: int
     arms: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def path(self) -> str:
-        """Of the step, as in the YAML."""
-        return self.step.path
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How far the program came by one look, and why it is no further.
 
-    It is at `at`; `due` is when its wait is over; `stuck` that a person, a receipt, a silence or a verdict keeps it.
+    It is at `at`; `acts` are the keys and paths of what is to be performed now. `due` is when its wait is over, which
+    began `reached`; `stuck`: a person, a receipt, a silence or a verdict keeps it.
     """
 
     at: int
-    acts: tuple[Step, ...] = ()
+    acts: tuple[tuple[str, str], ...] = ()
     due: datetime | None = None
     stuck: bool = False
-    reached: datetime | None = None         # when the wait at `at` began
+    reached: str = ""                       # as the body keeps it
 
 
 def program(do: tuple[Step, ...]) -> tuple[Instruction, ...]:
@@ -66,52 +67,52 @@ def run(look: Look, enrollment: Enrollment, clock: datetime) -> Run:
 
     `clock` is now, or the instant at which the enrollment's clocks were stopped.
     """
-    instructions, at, acts = program_of(look.playbook), enrollment.step, list[Step]()
-    planned = set(enrollment.body.get("planned", ()))
-    reached = _instant(enrollment.body.get("step_since"))
+    instructions, at, body = program_of(look.playbook), enrollment.step, enrollment.body
+    planned, acts = body.get("planned", ()), list[tuple[str, str]]()
+    reached: str = body.get("step_since", "")
     while at < len(instructions):
         instruction = instructions[at]
-        step = instruction.step
-        if reached is None and step.only_if is not None:
-            answer = look.verdicts.of(f"{step.path}.if")
+        do = instruction.step.do
+        if instruction.asks and not (reached and isinstance(do, Wait)):
+            answer = look.verdicts.of(instruction.asks)
             if answer is UNKNOWN:
                 return Run(at, tuple(acts), stuck=True)
             if answer is FALSE:
                 at = instruction.follows
                 continue
-        if isinstance(step.do, Wait):
-            reached = reached or clock
-            if (due := step.do.length.after(reached, look.calendar)) > clock:
+        if isinstance(do, Wait):
+            reached = reached or clock.isoformat()
+            due = after(do.length, datetime.fromisoformat(reached), look.calendar)
+            if due > clock:
                 return Run(at, tuple(acts), due, reached=reached)
-            at, reached = instruction.follows, None
-        elif isinstance(step.do, Branch):
+            at, reached = instruction.follows, ""
+        elif isinstance(do, Branch):
             target = _arm(look, instruction)
             if target is None:
                 return Run(at, tuple(acts), stuck=True)
             at = target
         else:
-            ready = _ready(look, enrollment, step, planned)
+            ready = _ready(look, enrollment, instruction, [*planned, *(key for key, _ in acts)])
             if ready is None:
                 return Run(at, tuple(acts), stuck=True)
-            if ready and step.key not in planned:
-                acts.append(step)
-                planned.add(step.key)
+            if ready and instruction.key not in planned:
+                acts.append((instruction.key, instruction.path))
             at = instruction.follows
     return Run(at, tuple(acts))
 
 
-def compensation(look: Look) -> Iterator[Step]:
-    """The reverse steps, all at once, for there is no later: what is not TRUE is left out."""
+def compensation(look: Look) -> Iterator[tuple[str, str]]:
+    """Keys and paths of the reverse steps, all at once, for there is no later: what is not TRUE is left out."""
     instructions, at = compensation_of(look.playbook), 0
     while at < len(instructions):
         instruction = instructions[at]
-        step = instruction.step
-        wanted = step.only_if is None or look.verdicts.of(f"{step.path}.if") is TRUE
-        if wanted and isinstance(step.do, Branch):
+        wanted = not instruction.asks or look.verdicts.of(instruction.asks) is TRUE
+        do = instruction.step.do
+        if wanted and isinstance(do, Branch):
             at = _arm(look, instruction) or instruction.follows
             continue
-        if wanted and not isinstance(step.do, Wait):
-            yield step
+        if wanted and not isinstance(do, (Wait, Branch)):
+            yield instruction.key, instruction.path
         at = instruction.follows
 
 
@@ -126,17 +127,18 @@ def key_told(enrollment: Enrollment, step_key: str) -> str:
     return told
 
 
-def _ready(look: Look, enrollment: Enrollment, step: Step, planned: set[str]) -> bool | None:
+def _ready(look: Look, enrollment: Enrollment, instruction: Instruction, planned: Sequence[str]) -> bool | None:
     """Whether an act may be performed now: None is not yet, False is never, for what it needs was left out."""
+    step, acted_on = instruction.step, enrollment.arm is Arm.TREATMENT
     if step.needs:
         for needed in _needed(look.playbook, step):
             if needed.key not in planned:
                 return False
-            if enrollment.arm is Arm.TREATMENT and not _delivered(look, enrollment, needed.key):
+            if acted_on and not _delivered(look, enrollment, needed.key):
                 return None
     if look.gates.silenced:
         return None
-    if step.approve and enrollment.arm is Arm.TREATMENT and not _approved(enrollment.body, step.key):
+    if step.approve and acted_on and not _approved(enrollment.body, instruction.key):
         return None
     return True
 
@@ -168,25 +170,27 @@ def _arm(look: Look, instruction: Instruction) -> int | None:
 def _laid(steps: tuple[Step, ...], at: int, end: int) -> Iterator[Instruction]:
     """The instructions of `steps` from the index `at` on; the last one leads to `end`."""
     for position, step in enumerate(steps):
-        after = end if position == len(steps) - 1 else at + _length((step,))
+        leads = end if position == len(steps) - 1 else at + _length((step,))
         if not isinstance(step.do, Branch):
-            yield Instruction(step, after)
+            yield _instruction(step, leads)
             at += 1
             continue
         inside, arms = list[Instruction](), []
         at += 1
         for number, arm in enumerate(step.do.arms):
             path = f"{step.path}.branch[{number}].if" if arm.when is not None else ""
-            arms.append((path, at if arm.do else after))
-            inside += _laid(arm.do, at, after)
+            arms.append((path, at if arm.do else leads))
+            inside += _laid(arm.do, at, leads)
             at += _length(arm.do)
-        yield Instruction(step, after, tuple(arms))
+        yield _instruction(step, leads, tuple(arms))
         yield from inside
+
+
+def _instruction(step: Step, follows: int, arms: tuple[tuple[str, int], ...] = ()) -> Instruction:
+    asks = f"{step.path}.if" if step.only_if is not None else ""
+    return Instruction(step, step.path, step.key, asks, follows, arms)
 
 
 def _length(steps: tuple[Step, ...]) -> int:
     return sum(1 + sum(_length(arm.do) for arm in step.do.arms) if isinstance(step.do, Branch) else 1 for step in steps)
 
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
