@@ -1,7 +1,7 @@
 """A playbook played over stored snapshots, one after the other: who would have entered, what would have been planned.
 
-It is the real lifecycle over the real sweep, in shadow: nothing is performed, each step counts as delivered and
-approved. A look at an instant sees the facts as they were known then, and nothing later.
+It is the real lifecycle in shadow: nothing is performed, each step counts as delivered and approved. A look at an
+instant sees the facts as they were known then, and nothing later.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from typing import Any
 
 import polars as pl
 
+from steward.engine.blocks import AT, DAY, Block, Changes, Packing, freshen_block
 from steward.engine.calendars import ALWAYS_UTC, Calendar
-from steward.engine.expression import facts_of
-from steward.engine.freshness import freshen
+from steward.engine.expression import Leaf, facts_of
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, Subject, TriggerKind
 from steward.engine.lifecycle import advance, cancel
 from steward.engine.look import Advance, Look, Verdicts
 from steward.engine.outcomes import DO_NOT_CONTACT
-from steward.engine.sweep import closures_of, opened_frame, sweep
 from steward.model.enrollments import Enrollment, State
 from steward.model.events import Event, connection_and_name
 from steward.model.facts import FactSpec
@@ -31,6 +31,7 @@ NAME, OWNER, ARR = "account.name", "account.csm_email", "account.arr"
 OWNER_ZONE, ACCOUNT_ZONE = "account.csm_timezone", "account.timezone"
 EVENT_WAITS = timedelta(days=7)             # so long an event waits for data that its guard lacks, as in evaluate
 WORK = ("cta", "task")
+SILENT = "do not contact"                   # beside the paths of the conditions
 
 CalendarOf = Callable[[str, str | None, str | None], Calendar]
 """A playbook's calendar, the zone of the owner and that of the account to a `Calendar`."""
@@ -48,10 +49,10 @@ class Entry:
     id: str
     subject_id: str
     account_id: str
-    account: str
-    owner: str
-    arr: float | None
     entered_at: datetime
+    account: str = ""                       # its name, its owner and its ARR are those of that day
+    owner: str = ""
+    arr: float | None = None
     closed_at: datetime | None = None
     reason: str = ""
     work: list[datetime] = field(default_factory=list)
@@ -71,114 +72,184 @@ class Probed:
 
 @dataclass
 class Replay:
-    """Feed `look` with snapshots in order. `entries` are all that became active, in order."""
+    """Feed `play` with blocks in order. `entries` are all that became active, in order.
+
+    Whom a look could change is found as the sweep finds it, for a whole block at once: whose verdicts differ from the
+    snapshot before, for whom time has come (`wake_at`), and whom an event names.
+    """
 
     playbook: Playbook
     catalog: Mapping[str, FactSpec]
     calendar_of: CalendarOf = any_calendar
     events: Sequence[Event] = ()            # that the trigger names, by `known_at`
     paused: Callable[[datetime], bool] = lambda _: False
+    not_before: datetime | None = None      # a snapshot that is older is looked at then
     probes: Mapping[str, Sequence[tuple[str, datetime]]] = field(default_factory=dict)   # subject -> keys and instants
     entries: list[Entry] = field(default_factory=list)
     probed: dict[str, Probed] = field(default_factory=dict)
     held_at_limit: list[tuple[datetime, int, int]] = field(default_factory=list)   # when, how many, the limit
-    lacking: list[int] = field(default_factory=list)                # at each look: of how many data was missing
+    lacking: list[int] = field(default_factory=list)                # by snapshot: of how many nobody can say
 
-    _open: dict[str, Enrollment] = field(default_factory=dict)
-    _closed: dict[str, Enrollment] = field(default_factory=dict)
-    _entered: dict[str, Entry] = field(default_factory=dict)
-    _times: dict[str, tuple[datetime, ...]] = field(default_factory=dict)
+    _subjects: dict[str, _Subject] = field(default_factory=dict)
+    _eager: set[str] = field(default_factory=set)                   # idle, and `when` is true
+    _each_run: set[str] = field(default_factory=set)                # at a gate, or stuck
+    _alarms: list[tuple[datetime, str]] = field(default_factory=list)
     _waiting_events: list[Event] = field(default_factory=list)
     _next_event: int = 0
     _looks: int = 0
 
     def __post_init__(self) -> None:
         self._modes = {mode: replace(self.playbook, mode=mode) for mode in (Mode.SHADOW, Mode.PAUSED)}
-        self._asked = facts_of(*self.playbook.conditions().values()) | {DO_NOT_CONTACT}
-        self._by_business = _asks_business_time(self.playbook)
+        conditions = self.playbook.conditions()
+        self._asked = facts_of(*conditions.values()) | {DO_NOT_CONTACT}
+        self._packing = Packing({**conditions, SILENT: Leaf(DO_NOT_CONTACT, "==", (True,), "true")})
+        self._zones = (OWNER_ZONE, ACCOUNT_ZONE) if _asks_business_time(self.playbook) else ()
+        self._kinds = {each.path: each.do.kind for each in self.playbook.steps()}
+        self._changes: Changes | None = None
+        self._seen: dict[tuple[int, ...], Verdicts] = {}
 
     @property
     def columns(self) -> frozenset[str]:
         """The only columns of a snapshot that are read, besides ids."""
         groups = {f"as_of.{self.catalog[name].group}" for name in self._asked
                   if name in self.catalog and self.catalog[name].fresh_within is not None}
-        zones = {OWNER_ZONE, ACCOUNT_ZONE} if self._by_business else set[str]()
-        return frozenset({*self._asked, *groups, NAME, OWNER, ARR, *zones})
+        return frozenset({*self._asked, *groups, NAME, OWNER, ARR, *self._zones})
 
-    def look(self, at: datetime, frame: pl.DataFrame) -> None:
-        """What one evaluation at `at` would have done."""
+    def play(self, block: Block) -> None:
+        """What one evaluation at each of its instants would have done."""
+        fresh = freshen_block(block.frame, self._asked, self.catalog)
+        codes, begun = self._packing.columns, len(self.entries)
+        zones = [_text(block.frame, name).alias(name) for name in self._zones]
+        rows = pl.concat([
+            fresh.select(DAY, pl.col(block.ids).alias("subject"), "account_id", *zones), self._packing.pack(fresh),
+        ], how="horizontal")
+        self._count_lacking(rows, codes, len(block.instants))
+        if self._changes is None:
+            self._changes = Changes("subject", ["account_id", *codes, *self._zones])
+        days = zip(block.instants, block.heights, self._changes.of(rows, len(block.instants)), strict=True)
+        for at, height, (changed, gone) in days:
+            self._day(max(at, self.not_before or at), height, changed, gone)
+        self._describe(block, begun)
+
+    # ---- one snapshot ----
+
+    def _day(self, at: datetime, height: int, changed: Mapping[str, tuple[Any, ...]], gone: Sequence[str]) -> None:
         playbook = self._modes[Mode.PAUSED if self.paused(at) else Mode.SHADOW]
-        ids = "subject_id" if "subject_id" in frame.columns else "account_id"
-        fresh = freshen(frame, self._asked, self.catalog, at)
+        for subject_id, row in changed.items():
+            self._notice(subject_id, row)
         causes = self._due_events(at)
-        swept = sweep(playbook, fresh, opened_frame(self._open.values()), at, causes)
-        self.lacking.append(swept.waiting)
-        rows = self._rows(fresh, ids, swept.looks)
-        silent = self._silent(fresh, ids)
         entering = 0
-        for subject_id, seen in swept.looks.items():
-            row = rows[subject_id]
-            gates = Gates(do_not_contact=subject_id in silent, entered_at=self._times.get(subject_id, ()))
-            look = Look(
-                playbook, row["account_id"], seen, at, self._calendar(row), gates, subject_id=subject_id,
-                cause=f"event:{causes[subject_id].id}" if subject_id in causes else None, switched_on=not self._looks)
-            step = advance(look, self._open.get(subject_id), self._closed.get(subject_id))
+        for subject_id in self._whom(at, changed, causes):
+            one = self._subjects.get(subject_id)
+            if one is None or one.seen is None:
+                continue                    # an event tells of one whom no snapshot knows yet
+            cause = f"event:{causes[subject_id].id}" if subject_id in causes and one.open is None else None
+            gates = Gates(do_not_contact=one.seen.by_path[SILENT] is True, entered_at=tuple(one.entered))
+            calendar = self.calendar_of(playbook.calendar, *one.zones) if one.zones else ALWAYS_UTC
+            look = Look(playbook, one.account_id, one.seen, at, calendar, gates, subject_id=subject_id, cause=cause,
+                        switched_on=not self._looks)
+            step = advance(look, one.open, one.closed)
             entering += step.enters
-            self._keep(subject_id, step, row, at)
-        for subject_id in swept.gone:
-            enrollment = self._open[subject_id]
-            look = Look(playbook, enrollment.account_id, Verdicts({}), at, ALWAYS_UTC, subject_id=subject_id)
-            self._keep(subject_id, cancel(look, enrollment, "the account is gone"), {}, at)
-        if entering > (limit := playbook.limit.of(frame.height)):
+            self._keep(subject_id, one, step, at)
+        for subject_id in gone:
+            self._leave(playbook, subject_id, at)
+        if entering > (limit := playbook.limit.of(height)):
             self.held_at_limit.append((at, entering, limit))
-        self._answer_events(at, causes, swept.looks)
-        self._probe(at, fresh, ids)
+        self._answer_events(at, causes)
+        self._probe(at)
         self._looks += 1
 
-    # ---- one subject ----
+    def _notice(self, subject_id: str, row: tuple[Any, ...]) -> None:
+        account_id, *values = row
+        codes = tuple(values[:len(self._packing.columns)])
+        if codes not in self._seen:
+            self._seen[codes] = Verdicts(self._packing.unpack(codes))
+        one = self._subjects.get(subject_id)
+        if one is None:
+            one = self._subjects[subject_id] = _Subject(account_id)
+        one.seen = self._seen[codes]
+        one.zones = tuple(values[len(codes):])
+        if one.open is None:
+            self._note_eager(subject_id, one)
 
-    def _keep(self, subject_id: str, step: Advance, row: Mapping[str, Any], at: datetime) -> None:
+    def _note_eager(self, subject_id: str, one: _Subject) -> None:
+        """Whoever is idle while `when` is true is looked at, until a look lets it in or `when` is true no more."""
+        by_path = one.seen.by_path if one.seen else {}
+        if self.playbook.comes_by_itself and by_path.get("when") is True and by_path.get("scope", True) is True:
+            self._eager.add(subject_id)
+        else:
+            self._eager.discard(subject_id)
+
+    def _whom(self, at: datetime, changed: Mapping[str, object], causes: Mapping[str, Event]) -> list[str]:
+        due = {each for each in changed if self._subjects[each].open is not None}
+        while self._alarms and self._alarms[0][0] <= at:
+            due.add(heappop(self._alarms)[1])
+        return sorted(due | self._each_run | self._eager | causes.keys())
+
+    def _keep(self, subject_id: str, one: _Subject, step: Advance, at: datetime) -> None:
         enrollment = step.enrollment
         if enrollment is None:
             return
         if step.enters:
-            entry = Entry(
-                enrollment.id, subject_id, enrollment.account_id, _plain(row.get(NAME)), str(row.get(OWNER) or ""),
-                row.get(ARR), at)
-            self.entries.append(entry)
-            self._entered[subject_id] = entry
-            self._times[subject_id] = (*self._times.get(subject_id, ()), at)
-        current = self._entered.get(subject_id)
-        if current is not None and step.planned:
-            kinds = {each.path: each.do.kind for each in self.playbook.steps()}
-            current.work += [at for each in step.planned if each.part == "do" and kinds.get(each.path) in WORK]
-            current.rungs += sum(each.part == "escalate" for each in step.planned)
-        if enrollment.state is not State.CLOSED:
-            self._open[subject_id] = enrollment
+            one.entry = Entry(enrollment.id, subject_id, one.account_id, at)
+            self.entries.append(one.entry)
+            one.entered.append(at)
+        if one.entry is not None and step.planned:
+            one.entry.work += [at for each in step.planned if each.part == "do" and self._kinds[each.path] in WORK]
+            one.entry.rungs += sum(each.part == "escalate" for each in step.planned)
+        self._eager.discard(subject_id)
+        self._each_run.discard(subject_id)
+        if enrollment.state is State.CLOSED:
+            if one.entry is not None:
+                one.entry.closed_at, one.entry.reason = at, enrollment.reason
+            one.open, one.closed, one.entry = None, enrollment, None
+            self._note_eager(subject_id, one)
             return
-        self._open.pop(subject_id, None)
-        self._closed[subject_id] = enrollment
-        done = self._entered.pop(subject_id, None)
-        if done is not None:
-            done.closed_at, done.reason = at, enrollment.reason
+        one.open = enrollment
+        if enrollment.wake_at is not None and enrollment.wake_at <= at:
+            self._each_run.add(subject_id)
+        elif enrollment.wake_at is not None:
+            heappush(self._alarms, (enrollment.wake_at, subject_id))
 
-    def _calendar(self, row: Mapping[str, Any]) -> Calendar:
-        if not self._by_business:
-            return ALWAYS_UTC
-        return self.calendar_of(self.playbook.calendar, row.get(OWNER_ZONE), row.get(ACCOUNT_ZONE))
+    def _leave(self, playbook: Playbook, subject_id: str, at: datetime) -> None:
+        one = self._subjects[subject_id]
+        if one.open is not None:
+            look = Look(playbook, one.account_id, Verdicts({}), at, ALWAYS_UTC, subject_id=subject_id)
+            self._keep(subject_id, one, cancel(look, one.open, "the account is gone"), at)
+        one.seen = None
+        self._eager.discard(subject_id)
 
-    def _rows(self, frame: pl.DataFrame, ids: str, wanted: Mapping[str, object]) -> dict[str, dict[str, Any]]:
-        if not wanted:
-            return {}
-        told = (ids, "account_id", NAME, OWNER, ARR, OWNER_ZONE, ACCOUNT_ZONE)
-        names = list(dict.fromkeys(name for name in told if name in frame.columns))
-        chosen = frame.lazy().filter(pl.col(ids).is_in(list(wanted))).select(names).collect()
-        return {row[ids]: row for row in chosen.iter_rows(named=True)}
+    # ---- a block as a whole ----
 
-    def _silent(self, frame: pl.DataFrame, ids: str) -> set[str]:
-        if DO_NOT_CONTACT not in frame.columns or frame.schema[DO_NOT_CONTACT] != pl.Boolean:
-            return set()
-        return set(frame.filter(pl.col(DO_NOT_CONTACT))[ids].to_list())
+    def _count_lacking(self, rows: pl.DataFrame, codes: list[str], days: int) -> None:
+        """Of how many nobody can say whether they belong in, enrolled or not."""
+        unknown = []
+        for code in rows.select(codes).unique().iter_rows():
+            verdicts = self._packing.unpack(code)
+            when, scope = verdicts["when"], verdicts.get("scope", True)
+            if (when is None and scope is not False) or (when and scope is None):
+                unknown.append(code)
+        told = pl.DataFrame(unknown, schema=dict.fromkeys(codes, pl.Int64), orient="row")
+        counted = dict(rows.join(told, on=codes, how="semi").group_by(DAY).len().iter_rows())
+        self.lacking += [counted.get(day, 0) for day in range(days)]
+
+    def _describe(self, block: Block, begun: int) -> None:
+        """Who it was and whose, as known at the entry."""
+        new = self.entries[begun:]
+        if not new:
+            return
+        frame = block.frame
+        wanted = pl.DataFrame({"subject": [each.subject_id for each in new], "entry": range(len(new)),
+                               AT: [each.entered_at for each in new]},
+                              schema_overrides={AT: pl.Datetime("us", "UTC")})
+        arr = pl.col(ARR).cast(pl.Float64) if ARR in frame.columns else pl.lit(None, dtype=pl.Float64)
+        looked = pl.col(AT) if self.not_before is None else pl.max_horizontal(AT, pl.lit(self.not_before))
+        told = frame.select(
+            pl.col(block.ids).alias("subject"), looked.cast(pl.Datetime("us", "UTC")).alias(AT),
+            _text(frame, NAME).alias("name"), _text(frame, OWNER).alias("owner"), arr.alias("arr"))
+        for at, name, owner, worth in wanted.join(told, on=["subject", AT]).select(
+                "entry", "name", "owner", "arr").iter_rows():
+            new[at].account, new[at].owner, new[at].arr = " ".join((name or "").split()), owner or "", worth
 
     # ---- events ----
 
@@ -193,33 +264,41 @@ class Replay:
                 due.setdefault(subject, event)
         return due
 
-    def _answer_events(self, at: datetime, causes: Mapping[str, Event], looks: Mapping[str, Verdicts]) -> None:
+    def _answer_events(self, at: datetime, causes: Mapping[str, Event]) -> None:
         """Whose guard was decided is used up; where data lacks, the event waits a week."""
         for subject_id, event in causes.items():
-            seen = looks.get(subject_id)
-            undecided = seen is None or seen.by_path.get("when") is None
+            one = self._subjects.get(subject_id)
+            undecided = one is None or one.seen is None or one.seen.by_path.get("when") is None
             if not undecided or at - event.known_at > EVENT_WAITS:
                 self._waiting_events.remove(event)
 
     # ---- comparing ----
 
-    def _probe(self, at: datetime, frame: pl.DataFrame, ids: str) -> None:
-        due = {subject: [key for key, wanted in probes if wanted <= at and key not in self.probed]
-               for subject, probes in self.probes.items()}
-        due = {subject: keys for subject, keys in due.items() if keys}
-        if not due:
-            return
-        names = [name for name in (ids, *self._asked) if name in frame.columns]
-        chosen = frame.filter(pl.col(ids).is_in(list(due))).select(list(dict.fromkeys(names)))
-        rows = {row[ids]: row for row in chosen.iter_rows(named=True)}
-        ask = closures_of(self.playbook)["when"]
-        for subject, keys in due.items():
-            stands = self._open.get(subject)
-            state = "absent" if subject not in rows else stands.state.value if stands else "idle"
-            since = None if stands is None else stands.entered_at or stands.since
-            when = ask(rows[subject]) if subject in rows else None
-            told = Probed(at, state, since, stands.reason if stands else "", when)
-            self.probed.update(dict.fromkeys(keys, told))
+    def _probe(self, at: datetime) -> None:
+        for subject_id, probes in self.probes.items():
+            for key, wanted in probes:
+                if wanted <= at and key not in self.probed:
+                    self.probed[key] = self._stands(subject_id, at)
+
+    def _stands(self, subject_id: str, at: datetime) -> Probed:
+        one = self._subjects.get(subject_id)
+        if one is None or one.seen is None:
+            return Probed(at, "absent", None, "", None)
+        when = one.seen.by_path["when"]
+        if one.open is None:
+            return Probed(at, "idle", None, "", when)
+        return Probed(at, one.open.state.value, one.open.entered_at or one.open.since, one.open.reason, when)
+
+
+@dataclass(slots=True)
+class _Subject:
+    account_id: str
+    seen: Verdicts | None = None            # None: the last snapshot does not know it
+    zones: tuple[str | None, ...] = ()
+    open: Enrollment | None = None
+    closed: Enrollment | None = None
+    entry: Entry | None = None
+    entered: list[datetime] = field(default_factory=list)
 
 
 def events_asked(playbook: Playbook) -> str:
@@ -245,7 +324,5 @@ def _asks_business_time(playbook: Playbook) -> bool:
     return any(each.elapsed() is None for each in lengths)
 
 
-def _plain(name: object) -> str:
-    return " ".join(str(name).split()) if name else ""
-
-
+def _text(frame: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String) if name in frame.columns else pl.lit(None, dtype=pl.String)

@@ -21,6 +21,7 @@ from steward.engine.backtest import (
     warned,
     weeks,
 )
+from steward.engine.blocks import DAY, Block
 from steward.engine.language import Mode
 from steward.engine.outcomes import CHURN_FACTS, Churns, Reached, Window
 from steward.engine.replay import NAME, Replay, events_asked
@@ -97,21 +98,19 @@ class _Judge:
     def play(self, played: History) -> dict[str, str]:
         """Decide and see. The names of the accounts, as last known."""
         names: dict[str, str] = {}
-        done = 0
-        for at, frame in played.frames(self.columns):
-            self._see(at, frame)
-            self.replay.look(at, frame)
+        for block in played.blocks(self.columns):
+            done = len(self.replay.entries)
+            self.replay.play(block)
             if self.goal is not None:
                 self.goal.watch(self._windows(done))
-            done = len(self.replay.entries)
-            if at == played.instants[-1] and NAME in frame.columns:
-                names = dict(frame.select("account_id", pl.col(NAME).cast(pl.String).fill_null("")).iter_rows())
+            self._see(block)
+            names = _names(block)
         return names
 
     def see_how_it_went_on(self, later: History) -> None:
         """Nothing is decided any more."""
-        for at, frame in later.frames(self.columns):
-            self._see(at, frame)
+        for block in later.blocks(self.columns):
+            self._see(block)
 
     def goal_counts(self, known_until: datetime) -> tuple[int | None, int]:
         """Of how many the goal was reached in time, and of how many that is decided: their time is over."""
@@ -120,10 +119,10 @@ class _Judge:
         decided = {each.key for each in self._windows(0) if each.until <= known_until}
         return len(decided & self.goal.first.keys()), len(decided)
 
-    def _see(self, at: datetime, frame: pl.DataFrame) -> None:
-        self.churns.look(at, frame)
+    def _see(self, block: Block) -> None:
+        self.churns.look(block)
         if self.goal is not None:
-            self.goal.look(at, frame)
+            self.goal.look(block)
 
     def _windows(self, done: int) -> list[Window]:
         playbook = self.replay.playbook
@@ -131,6 +130,14 @@ class _Judge:
         calendar = self.replay.calendar_of(playbook.calendar, None, None)
         return [Window(each.id, each.subject_id, each.entered_at, playbook.goal.within.after(each.entered_at, calendar))
                 for each in self.replay.entries[done:]]
+
+
+def _names(block: Block) -> dict[str, str]:
+    """By account, in the last snapshot of the block."""
+    if NAME not in block.frame.columns:
+        return {}
+    last = block.frame.filter(pl.col(DAY) == len(block.instants) - 1)
+    return dict(last.select("account_id", pl.col(NAME).cast(pl.String).fill_null("")).iter_rows())
 
 
 # ---- beside what really happened ----
@@ -158,9 +165,9 @@ def _reproduced(  # noqa: PLR0917  # plain parts
     if not played.segments:
         return None
     replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened, paused=_pauses(released, live_from),
-                    probes=probes)
-    for at, frame in played.frames(replay.columns):
-        replay.look(max(at, live_from), frame)
+                    not_before=live_from, probes=probes)
+    for block in played.blocks(replay.columns):
+        replay.play(block)
     tolerance = max(spacing(played.instants), _DAY)
     return compare(real, replay.entries, replay.probed, playbook.version,
                    span=(max(begins, live_from), ends), tolerance=tolerance)

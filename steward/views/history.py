@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from steward.engine.blocks import Block, block
 from steward.engine.calendars import Calendar
 from steward.engine.language import Subject
 from steward.model.errors import ConfigError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from steward.settings import Settings
 
 _PARTS = {Subject.ACCOUNT: "base", Subject.CONTACT: "contact", Subject.OPPORTUNITY: "opportunity"}
-_DAY = timedelta(days=1)
+_ROWS_AT_ONCE = 400_000                     # a few dozen megabytes with the columns that a playbook asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,28 @@ class History:
         chosen = tuple(each for each in self.segments if first <= each.known_at <= last)
         return History(self.lake, chosen, self.accounts)
 
-    def frames(self, names: Iterable[str]) -> Iterator[tuple[datetime, pl.DataFrame]]:
-        """Each snapshot with its ids and those columns of `names` that it has."""
-        wanted = sorted({"account_id", *names})
+    def blocks(self, names: Iterable[str]) -> Iterator[Block]:
+        """The snapshots some at a time, with their ids and those columns of `names` that they have."""
+        wanted, held, rows = sorted({"account_id", *names}), list[tuple[datetime, pl.DataFrame]](), 0
         for each in self.segments:
-            if not self.accounts:
-                yield each.known_at, self.lake.read(each, None, wanted)
-                continue
-            subjects = self.lake.read(each, None, [*wanted, "subject_id"])
-            earlier = [account for account in self.accounts if account.known_at <= each.known_at]
-            facts = self.lake.read(earlier[-1], None, wanted) if earlier else subjects.select("account_id").unique()
-            rest = [name for name in facts.columns if name == "account_id" or name not in subjects.columns]
-            yield each.known_at, subjects.join(facts.select(rest), on="account_id", how="left", maintain_order="left")
+            held.append((each.known_at, self._frame(each, wanted)))
+            rows += each.rows
+            if rows >= _ROWS_AT_ONCE:
+                yield block(held)
+                held, rows = [], 0
+        if held:
+            yield block(held)
+
+    def _frame(self, segment: Segment, wanted: list[str]) -> pl.DataFrame:
+        if not self.accounts:
+            return self.lake.read(segment, None, wanted)
+        subjects = self.lake.read(segment, None, [*wanted, "subject_id"])
+        earlier = [account for account in self.accounts if account.known_at <= segment.known_at]
+        if not earlier:
+            return subjects
+        facts = self.lake.read(earlier[-1], None, wanted)
+        rest = [name for name in facts.columns if name == "account_id" or name not in subjects.columns]
+        return subjects.join(facts.select(rest), on="account_id", how="left", maintain_order="left")
 
 
 def history(tx: Transaction, subject: Subject = Subject.ACCOUNT) -> History:
