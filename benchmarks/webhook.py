@@ -95,6 +95,7 @@ def _synced(home: Path, described: Mapping[str, Any]) -> tuple[Path, dict[str, s
         for name in ("salesforce", "hubspot", "usage"):
             hub.sync(name)
         hub.derive()
+        hub.apply(hub.draft(), "benchmark")
         hub.evaluate()
         hub.deliver()
         with hub.db.read() as tx:

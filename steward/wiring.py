@@ -18,8 +18,10 @@ from steward.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from steward.engine.language import Playbook
+    from steward.engine.load import Folder
     from steward.facts.scorecard import Scorecard
     from steward.model.facts import FactSpec
+    from steward.operate import Released
     from steward.pipeline.deliver import DeliverReport
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.evaluate import EvaluateReport
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from steward.pipeline.sync import OnPage, SyncReport
     from steward.store.database import Database
     from steward.store.outbox import OutboxRow
+    from steward.store.releases import Release
+
+NOTHING_LIVE = ("no playbook is live: what stands in the folder decides nothing before it is applied. "
+                "See what it would do, and make it live, with: steward playbook apply")
 
 
 def utc_now() -> datetime:
@@ -57,6 +63,8 @@ class Hub:
     sleep: Callable[[float], None] = time.sleep
     _connected: dict[str, Connection] = field(default_factory=dict)
     _touched: Sequence[str] = ()                # by calls that are worked off, and still to be looked at
+    _live: Mapping[str, Release] = field(default_factory=dict)
+    _playbooks: tuple[Playbook, ...] = ()
 
     @cached_property
     def connectors(self) -> Mapping[str, Connector]:
@@ -94,11 +102,34 @@ class Hub:
 
         return load_scorecard(self.settings.scorecard, self.catalog)
 
-    @cached_property
+    @property
     def playbooks(self) -> tuple[Playbook, ...]:
-        from steward.engine.load import load_folder
+        """The playbooks that are live: what was applied, whatever stands in the folder; read anew once that changes.
 
-        return tuple(load_folder(self.settings.playbooks, self.catalog))
+        Raises:
+            PlaybookError: one of them can be read no more, as when a fact of the company's own is gone.
+        """
+        from steward.engine.language import Mode
+        from steward.engine.load import reload
+        from steward.store import releases, versions
+
+        with self.db.read() as tx:
+            live = releases.live(tx)
+            if live == self._live:
+                return self._playbooks
+            bodies = versions.bodies(tx, [(each.playbook_id, each.version) for each in live.values()])
+        self._playbooks = tuple(
+            reload(bodies[name, each.version], f"{name}@{each.version}", self.catalog, mode=Mode(each.mode),
+                   ramp=each.ramp, priority=each.priority) for name, each in live.items())
+        self._live = live
+        return self._playbooks
+
+    @cached_property
+    def drafts(self) -> Folder:
+        """What stands in the folder of the playbooks, right or wrong: a draft decides nothing before it is applied."""
+        from steward.engine.load import read_folder
+
+        return read_folder(self.settings.playbooks, self.catalog, tuple(self.settings.company.calendars))
 
     # ---- the verbs, with this company's parts ----
 
@@ -118,11 +149,67 @@ class Hub:
                       connectors=self.connectors, account_ids=account_ids)
 
     def evaluate(self, account_ids: Sequence[str] | None = None) -> EvaluateReport:
-        """Evaluate every playbook over all accounts, or over those named."""
+        """Evaluate every playbook that is live over all accounts, or over those named.
+
+        Raises:
+            ConfigError: none was ever applied.
+        """
         from steward.pipeline.evaluate import evaluate
 
-        return evaluate(self.db, self.playbooks, self.catalog, self.settings, self.connectors, self.clock(),
-                        account_ids)
+        playbooks = self.playbooks
+        if not playbooks:
+            raise ConfigError(NOTHING_LIVE)
+        return evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids)
+
+    def draft(self, names: Sequence[str] = (), file: Path | None = None) -> tuple[Playbook, ...]:
+        """The drafts called `names`, all where none is named; with `file`, the one in it and not those of the folder.
+
+        Raises:
+            PlaybookError: one of them is wrong.
+            ConfigError: there is no such draft, or none at all.
+        """
+        from steward.engine.findings import errors_of, playbook_error
+        from steward.engine.load import load_file
+
+        if file is not None:
+            calendars = tuple(self.settings.company.calendars)
+            return (load_file(file, self.catalog, self.settings.playbooks, calendars),)
+        known = {each.id: each for each in self.drafts.playbooks}
+        wrong = errors_of(self.drafts.findings)
+        unknown = [name for name in names if name not in known]
+        chosen = [each for each in known.values() if not names or each.id in names]
+        if wrong and (unknown or not names or {each.file for each in wrong} & {each.file for each in chosen}):
+            raise playbook_error(self.drafts.findings)
+        if unknown:
+            raise ConfigError(f'"{self.settings.playbooks}" has no playbook "{unknown[0]}"'
+                              f"{meant_or_all(unknown[0], known)}")
+        if not chosen:
+            raise ConfigError(f'there is no playbook in "{self.settings.playbooks}"')
+        return tuple(chosen)
+
+    def live(self, name: str) -> Playbook:
+        """The playbook `name` as it is live. Raises ConfigError where it is not."""
+        known = {each.id: each for each in self.playbooks}
+        if name not in known:
+            raise ConfigError(f'no playbook "{name}" is live{meant_or_all(name, known)}')
+        return known[name]
+
+    def version(self, name: str, version: str) -> Playbook | None:
+        """A version of the playbook `name` that is kept, in the mode of what is live."""
+        from steward.engine.load import reload
+        from steward.store import versions
+
+        live = self.live(name)
+        with self.db.read() as tx:
+            body = versions.body(tx, name, version)
+        return None if body is None else reload(
+            body, f"{name}@{version}", self.catalog, mode=live.mode, ramp=live.ramp, priority=live.priority)
+
+    def apply(self, playbooks: Sequence[Playbook], by: str, note: str = "") -> tuple[Released, ...]:
+        """Make `playbooks` live as they stand."""
+        from steward import operate
+
+        return operate.apply(self.db, playbooks, by, self.clock(), note)
 
     def deliver(self, on_done: Callable[[OutboxRow, str], None] | None = None) -> DeliverReport:
         """Deliver what is due."""
@@ -162,7 +249,8 @@ class Hub:
         if touched:
             try:
                 self.derive(touched)
-                self.evaluate(touched)
+                if self.playbooks:
+                    self.evaluate(touched)
             except TryAgain:
                 self._touched = touched
                 raise

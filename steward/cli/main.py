@@ -29,6 +29,7 @@ _COMMANDS = (
     ("evaluate", "Derive the facts and evaluate the playbooks."),
     ("deliver", "Deliver the actions that are due."),
     ("serve", "Serve the API and the webhooks."),
+    ("explain", "Why a playbook did or did not fire for an account, now or then."),
 )
 for _name, _help in _COMMANDS:
     app.command(f"steward.cli.commands.{_name}:{_name}", name=_name, help=_help)
@@ -37,17 +38,25 @@ _GROUPS = {
     "accounts": ("The accounts and their facts.", {
         "list": "The accounts, by health.", "show": "One account: who it is, its facts, its enrollments.",
     }),
-    "playbook": ("Playbooks: what they are, whether they are right, what they would do.", {
-        "list": "The playbooks and how many are enrolled.",
+    "playbook": ("Playbooks: from the first line to what they brought about.", {
+        "list": "What is live, in which mode, and what stands in the folder.",
         "check": "Find what is wrong or silly in them.",
         "test": "Run their cases.",
         "plan": "Who would enter and leave, with the deciding clause; performs nothing.",
+        "apply": "Make them live: shows the plan, and asks.",
+        "rollback": "Make the version before live again.",
+        "pause": "Stop everything of it; all clocks stand.", "resume": "Let it go on.",
+        "retire": "Take it out of use.",
+        "enroll": "Enrol an account by hand.",
+        "migrate": "Let those in flight go on with the live version: shows the map, and asks.",
+        "approve": "What waits for a yes, and the yes.",
+        "silence": "Quiet for a while, with who asked and why.", "silences": "The silences that stand.",
+        "unsilence": "End a silence before its time.",
         "explain": "Why a playbook did or did not fire for an account.",
     }),
     "enrollments": ("One account's way through one playbook.", {
         "list": "The enrollments, the latest first.",
         "acknowledge": "Say that somebody has it in hand; the escalation stops.",
-        "approve": "Let those go that were held at the playbook's limit.",
     }),
     "outbox": ("The actions not yet delivered, and those that were.", {
         "list": "The actions, by state.", "retry": "Try an action again that failed or is unknown.",
@@ -65,11 +74,18 @@ _GROUPS = {
         "serve": "Start sandboxes on free ports and say how to reach them.",
     }),
 }
+_ROOMS = {                                   # a command of a group whose module is not the group's
+    **dict.fromkeys(("apply", "rollback", "pause", "resume", "retire", "enroll", "migrate"), "release"),
+    **dict.fromkeys(("backtest", "score", "lift"), "measure"),
+    **dict.fromkeys(("silence", "silences", "unsilence"), "silence"),
+    "plan": "plan", "approve": "approve", "explain": "explain",
+}
 for _group, (_help, _children) in _GROUPS.items():
     _sub = App(name=_group, help=_help)
     for _child, _child_help in _children.items():
         _function = f"{_child}_" if _child in ("list", "show") else _child
-        _sub.command(f"steward.cli.commands.{_group}:{_function}", name=_child, help=_child_help)
+        _room = _ROOMS.get(_child, _group) if _group == "playbook" else _group
+        _sub.command(f"steward.cli.commands.{_room}:{_function}", name=_child, help=_child_help)
     app.command(_sub)
 
 

@@ -14,9 +14,10 @@ from steward.engine.calendars import Calendar
 from steward.engine.expression import Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates, blocked_by
-from steward.engine.language import OnUpdate, Playbook
+from steward.engine.language import Mode, Playbook
 from steward.engine.lifecycle import Look, advance, cooldown_from
-from steward.engine.sweep import Swept, sweep
+from steward.engine.migrate import step_images
+from steward.engine.sweep import Swept, opened_frame, sweep
 from steward.engine.walk import clause_text, walk
 from steward.model.enrollments import Enrollment, State, Verdict
 from steward.model.facts import FactSpec
@@ -76,7 +77,7 @@ class Plan:
     over_limit: int | None = None
     owners: tuple[OwnerLine, ...] = ()
     in_flight: tuple[InFlight, ...] = ()
-    step_map: tuple[tuple[str, str], ...] = ()
+    step_map: tuple[tuple[str, str | None], ...] = ()  # each step of the version before, and where it goes on
 
     @property
     def arr_entering(self) -> float:
@@ -100,6 +101,7 @@ class Today:
     opened: Mapping[str, Enrollment]
     closed: Mapping[str, Enrollment]
     gates: Mapping[str, Gates] = field(default_factory=dict)   # of those subjects whom one may stop
+    asked: tuple[str, ...] = ()             # subjects for whose entry an event or a person asks
 
     @property
     def key(self) -> str:
@@ -114,10 +116,13 @@ def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Pl
     that the plan shows what the change itself does, whoever is enrolled by now.
     """
     fresh = freshen(today.frame, today.catalog, today.catalog, today.now)
-    swept = sweep(playbook, fresh, today.opened if before is None else ())
-    inside, was = _inside(playbook, today, swept), set(today.opened)
-    if before is not None:
-        inside, was = set(swept.looks), set(sweep(before, fresh, ()).looks)
+    if before is None:
+        swept = sweep(playbook, fresh, opened_frame(today.opened.values()), today.now, today.asked)
+        inside, was = _inside(playbook, today, swept), set(today.opened)
+    else:                                   # whom the texts let in, whatever the modes
+        swept, old = (sweep(replace(each, mode=Mode.LIVE), fresh, opened_frame(()), today.now)
+                      for each in (playbook, before))
+        inside, was = set(swept.looks), set(old.looks)
     come, go = inside - was, was - inside
     rows = {row[today.key]: row for row in today.frame.filter(
         pl.col(today.key).is_in([*come, *go])).iter_rows(named=True)}
@@ -134,7 +139,7 @@ def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Pl
         playbook.id, playbook.version, enters, gone, len(inside & was), swept.waiting, held,
         before.version if before else "", playbook.mode.value, most if len(enters) > most else None,
         _owners(enters, gone, held), _in_flight(playbook, today.opened),
-        playbook.step_map if playbook.on_update is OnUpdate.MIGRATE else ())
+        tuple(step_images(before, playbook)) if before else ())
 
 
 def _gate(playbook: Playbook, today: Today, subject: str) -> str:
@@ -147,14 +152,14 @@ def _gate(playbook: Playbook, today: Today, subject: str) -> str:
 
 def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:
     """The subjects with an open enrollment after a look now."""
-    found = set()
+    found = set(today.opened) - set(swept.gone)
     for subject, seen in swept.looks.items():
         opened = today.opened.get(subject)
         account_id = opened.account_id if opened else subject
         step = advance(Look(playbook, account_id, seen, today.now, today.calendar, subject_id=subject),
                        opened, today.closed.get(subject))
-        if step.enrollment is not None and step.enrollment.state is not State.CLOSED:
-            found.add(subject)
+        stays = step.enrollment is not None and step.enrollment.state is not State.CLOSED
+        (found.add if stays else found.discard)(subject)
     return found
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from steward.engine.clocks import when_mark
 from steward.engine.language import Mode, Playbook, TriggerKind
 from steward.engine.lifecycle import cooldown_from, enrollment_id
+from steward.engine.migrate import migrate as migrated
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.words import meant
 from steward.store import audit, enrollments
 from steward.store.database import Database, alone
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as Transaction
 
 _ALL = 1_000_000
 
@@ -52,6 +58,53 @@ def approve_step(db: Database, target: str, step: str, by: str, now: datetime) -
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Who goes on with the live version (`path`: at which step, "end" where all is done), or stays, and why."""
+
+    enrollment: Enrollment
+    was: str                                # the version that it is on, or was until now
+    path: str | None
+    trouble: str = ""
+
+
+def migrate(
+    db: Database, live: Playbook, older: Callable[[str], Playbook | None], by: str, now: datetime, *,
+    perform: bool = True,
+) -> tuple[Moved, ...]:
+    """Let those in flight on other versions go on with `live`; who stands at a step without an image stays.
+
+    `older` gives a version of the playbook by its name, None where it is not kept. Without `perform`, only who would.
+    """
+    if not perform:
+        with db.read() as tx:
+            return _moves(tx, live, older)
+    with db.write() as tx:
+        alone(tx, "evaluate")
+        moves = _moves(tx, live, older)
+        enrollments.save(tx, [replace(each.enrollment, wake_at=now) for each in moves if each.path is not None])
+        for each in moves:
+            if each.path is not None:
+                audit.write(tx, now, by, "migrate", each.enrollment.id, {"to": live.version, "at": each.path})
+        return moves
+
+
+def _moves(
+    tx: Transaction, live: Playbook, older: Callable[[str], Playbook | None],
+) -> tuple[Moved, ...]:
+    out = []
+    for each in enrollments.list_(tx, playbook_id=live.id, state="open", limit=_ALL):
+        if each.state not in (State.ACTIVE, State.RECOVERING) or each.version == live.version:
+            continue
+        old = older(each.version)
+        if old is None:
+            out.append(Moved(each, each.version, None, f"version {each.version} is not kept"))
+            continue
+        found = migrated(each, old, live)
+        out.append(Moved(found.enrollment, each.version, found.mapped, found.trouble))
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolled:
     """`changed` is False where the account has an open enrollment already; `enrollment` is that one."""
 
@@ -86,7 +139,8 @@ def enroll(  # noqa: PLR0917  whom into what, by whom and when
         fresh = Enrollment(
             enrollment_id(playbook.id, subject, number), playbook.id, playbook.version, account_id, number,
             State.PENDING, since=now, looked_at=now, subject_id=subject, cause=f"manual:{by}@{now.isoformat()}",
-            body={"cooldown_from": cooldown.isoformat()} if cooldown else {}, wake_at=now)
+            body={"when": when_mark(playbook), **({"cooldown_from": cooldown.isoformat()} if cooldown else {})},
+            wake_at=now)
         enrollments.save(tx, [fresh])
         enrollments.record(tx, [Decision(
             fresh.id, playbook.id, account_id, now, "idle", State.PENDING.value, f"enrolled by {by}",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from steward.engine.canonical import canonical
 from steward.engine.language import Mode, Playbook
-from steward.engine.load import canonical_form
 from steward.model.enrollments import Decision, State
 from steward.model.errors import StewardError
 from steward.model.words import meant_or_all
@@ -55,7 +55,7 @@ def _apply_one(  # noqa: PLR0917  what, over what, by whom and when
     new = Release(playbook.id, playbook.version, playbook.mode.value, now, by, playbook.ramp, playbook.priority, note)
     if before is not None and _same(before, new):
         return Released(before, before, changed=False)
-    versions.keep(tx, playbook.id, playbook.version, body=canonical_form(playbook), mode=playbook.mode.value, now=now)
+    versions.keep(tx, playbook.id, playbook.version, body=canonical(playbook), mode=playbook.mode.value, now=now)
     return _release(tx, "apply", new, before)
 
 

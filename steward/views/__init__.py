@@ -3,6 +3,7 @@
 from steward.views.accounts import account, accounts
 from steward.views.company import match_reviews, summary
 from steward.views.enrollments import enrollments, outbox, touched
+from steward.views.explained import explain
 from steward.views.find import NOTHING_DERIVED, find_account
 from steward.views.lines import (
     AccountLine,
@@ -15,10 +16,13 @@ from steward.views.lines import (
     Summary,
     Touched,
 )
-from steward.views.plans import explain, plan
+from steward.views.plans import plan
+from steward.views.releases import PlaybookLine, history, playbooks, silences
+from steward.views.waiting import WaitingLine, waiting
 
 __all__ = [
     "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
-    "ReviewLine", "Summary", "Touched", "account", "accounts", "enrollments", "explain", "find_account",
-    "match_reviews", "outbox", "plan", "summary", "touched",
+    "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
+    "account", "accounts", "enrollments", "explain", "find_account",
+    "history", "match_reviews", "outbox", "plan", "playbooks", "silences", "summary", "touched", "waiting",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from steward.model.actions import OpenCta, Recipient
+from steward.model.actions import Recipient
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.store import enrollments as store_enrollments
 from steward.store import outbox as store_outbox
@@ -13,6 +13,9 @@ from steward.store import receipts
 from steward.store.outbox import OutboxRow
 from steward.views.find import names_of
 from steward.views.lines import ActionLine, EnrollmentLine, Touched
+
+_SAYS = ("subject", "title", "template", "field")
+_WHOM = ("assignee_email", "to_email", "owner_email")
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
@@ -87,10 +90,13 @@ def is_entry(decision: Decision) -> bool:
 
 def _about(row: OutboxRow) -> tuple[str, str]:
     """What the action says, and to whom."""
-    if isinstance(row.action, OpenCta):
-        return row.action.subject, row.action.assignee_email or ""
-    to = getattr(row.action, "to", None)
-    return row.action.card.title, (to.email or to.channel or "") if isinstance(to, Recipient) else ""
+    action = row.action
+    card, to = getattr(action, "card", None), getattr(action, "to", None)
+    says = card.title if card is not None else next(
+        (str(said) for name in _SAYS if (said := getattr(action, name, None))), action.kind)
+    if isinstance(to, Recipient):
+        return says, to.email or to.channel or ""
+    return says, next((str(who) for name in _WHOM if (who := getattr(action, name, None))), "")
 
 
 def _fired(tx: Transaction, enrollment_id: str) -> tuple[Clause, ...]:

@@ -147,7 +147,7 @@ def _look(request: Request, customer_id: str, topic: Topic, *, perform: bool) ->
     hub: Hub = request.app.state.hub
     account_id = _account(hub, customer_id).id
     hub.derive([account_id])
-    if perform:
+    if perform and hub.playbooks:
         hub.evaluate([account_id])
         request.app.state.worker.deliver_soon()
     return Answer(**_answer(hub, _account(hub, account_id), customer_id, topic))
@@ -164,7 +164,9 @@ def _answer(hub: Hub, view: views.AccountView, customer_id: str, topic: Topic) -
     playbooks = topic.of(hub.playbooks)
     named = {each.id for each in playbooks}
     explained = [
-        views.explain(hub.db, each, hub.catalog, hub.settings, view.id, hub.clock()) for each in playbooks
+        answer for each in playbooks
+        for answer in views.explain(
+            hub.db, each, hub.catalog, hub.settings, view.id, hub.clock(), connectors=hub.connectors)
     ]
     return {
         "customer_id": customer_id, "account_id": view.id, "name": view.name, "topic": topic.name,

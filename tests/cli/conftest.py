@@ -62,6 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "3,株式会社あくめ,akume.example,customer,20000\n", encoding="utf-8")
     with contextlib.chdir(home):
         assert run(["sync"]) == 0
+        assert run(["playbook", "apply", "--yes"]) == 0
         assert run(["evaluate"]) == 0
     return home
 

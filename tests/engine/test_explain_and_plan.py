@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +11,12 @@ import polars as pl
 import pytest
 
 from steward.engine.calendars import Calendar
-from steward.engine.explain import explain
+from steward.engine.explain import Standing, explain
 from steward.engine.gates import Gates
-from steward.engine.language import Playbook
+from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
 from steward.engine.lifecycle import Look, Verdicts, advance
 from steward.engine.plan import Today, plan
-from steward.engine.sweep import sweep, sweep_rows
+from steward.engine.sweep import opened_frame, sweep, sweep_rows
 from steward.engine.walk import walk
 from steward.model.enrollments import Enrollment
 from steward.model.facts import FactSpec
@@ -47,26 +48,32 @@ def pending(example: Playbook) -> Enrollment:
     return found.enrollment
 
 
-def test_explain_prints_what_was_promised(
+SOURCES = {"crm": "salesforce", "support": "hubspot"}
+
+
+def test_explain_prints_the_example_of_the_language(
     example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
 ) -> None:
-    """State, every clause with value, source and age, the gates, what comes next, the nearest way out."""
-    found = explain(example, account(), catalog, NOW, enrollment=pending, calendar=HOURS)
+    """The document promises these lines, to the letter: the answer to "why?" that a person can act on."""
+    live = replace(example, version="7c1e", mode=Mode.LIVE)
+    standing = Standing(HOURS, pending, room="owner has 11 of 15 open")
 
-    assert found.text() == f"""\
-acme · health_drop@{example.version} · 2026-03-05 08:00Z · PENDING (48h of 3d)
-  TRUE     health.score < 60                           58    health, 6h old
-  TRUE     renewal.days_left <= 120                    90    crm, 2h old
-  UNKNOWN  any: usage.active_users.change_28d <= -30%  -50%  usage: 41h old, fresh within 26h
-  TRUE          support.open_urgent >= 1               1     support, 1h old
-  gates    all pass; arm: shadow
+    found = explain(live, account(), catalog, NOW, standing, sources=SOURCES)
+
+    assert found.text() == """\
+acme · health_drop@7c1e · 2026-03-05 08:00Z · PENDING (2d of 3d)
+  TRUE     health.score < 60                           58  health, 6h old
+  TRUE     renewal.days_left <= 120                    90  salesforce, 2h old
+  TRUE     any: support.open_urgent >= 1               1   hubspot, 1h old
+  UNKNOWN       usage.active_users.change_28d <= -30%  -   usage feed 41h old, fresh within 26h
+  gates    all pass (owner has 11 of 15 open); arm: treatment
   next     ACTIVE at 2026-03-06 08:00Z if nothing changes. Nearest way out: health.score >= 60 (+2)"""
 
 
 def test_explain_says_why_not(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
     """Most questions are about accounts for which nothing happened."""
-    far = explain(example, account(health__score=64.0), catalog, NOW, calendar=HOURS)
-    missing = explain(example, account(health__score=None), catalog, NOW, calendar=HOURS)
+    far = explain(example, account(health__score=64.0), catalog, NOW, Standing(HOURS))
+    missing = explain(example, account(health__score=None), catalog, NOW, Standing(HOURS))
 
     assert far.state == "idle"
     assert far.next == "nothing. Nearest way in: health.score < 60 (-4)"
@@ -76,14 +83,66 @@ def test_explain_says_why_not(example: Playbook, catalog: Mapping[str, FactSpec]
 def test_explain_of_an_active_one_shows_what_it_waits_for(
     example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
 ) -> None:
-    """After entry, `until` decides."""
-    active = advance(Look(example, "acct_1", Verdicts({"when": True}), NOW + timedelta(days=2), HOURS), pending, None)
+    """After entry, `until` decides; it ends on the version with which it entered, and says so."""
+    later = NOW + timedelta(days=2)
+    active = advance(Look(example, "acct_1", Verdicts({"when": True}), later, HOURS), pending, None)
 
-    text = explain(example, account(), catalog, NOW + timedelta(days=2), enrollment=active.enrollment, calendar=HOURS).text()
+    text = explain(example, account(), catalog, later, Standing(HOURS, active.enrollment, live="9a2b")).text()
 
     assert "ACTIVE" in text.splitlines()[0]
+    assert f"version  {example.version}, with which it entered; live is 9a2b" in text
     assert "until health.score >= 70" in text
     assert "when  renewal.days_left <= 120" in text
+
+
+def test_scope_and_when_are_told_apart(
+    catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook], example_text: str,
+) -> None:
+    """Out of scope and not yet true are two answers, and lead to two different changes."""
+    playbook = load(example_text + "scope: account.segment == smb\n")
+
+    text = explain(playbook, account(), catalog, NOW, Standing(HOURS)).text()
+
+    assert "TRUE     scope account.segment == smb" in text
+    assert "TRUE     when  health.score < 60" in text
+
+
+def test_nested_groups_stay_readable(catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook]) -> None:
+    """Which of two reasons holds must be seen without the file at hand."""
+    playbook = load("""\
+id: nested
+title: Nested
+why: To see it.
+when:
+  any:
+    - all: [health.score < 60, support.open_urgent >= 9]
+    - not: account.segment == smb
+    - renewal.days_left <= 120
+do:
+  - cta: {type: risk, due: 3bd, assign: csm}
+""")
+    lines = explain(playbook, account(), catalog, NOW, Standing(HOURS)).shown
+
+    assert [line[11:].split("  58")[0].split("  1 ")[0].rstrip() for line in lines][0].startswith(
+        "any: all: health.score < 60")
+    assert lines[1][11:].startswith("          support.open_urgent >= 9")
+    assert lines[2][11:].startswith("     not: account.segment == smb")
+    assert lines[3][11:].startswith("     renewal.days_left <= 120")
+
+
+def test_what_comes_by_hand_says_how(catalog: Mapping[str, FactSpec], example: Playbook) -> None:
+    """True conditions alone let nobody into a playbook that a person or an event begins."""
+    by_hand = replace(example, trigger=Trigger(TriggerKind.MANUAL))
+    by_event = replace(example, trigger=Trigger(TriggerKind.EVENT, event="opportunity.closed_won"))
+
+    hand, event = (explain(each, account(), catalog, NOW, Standing(HOURS)) for each in (by_hand, by_event))
+    asked = explain(by_event, account(), catalog, NOW, Standing(HOURS, asked=("won on 2026-03-04",)))
+
+    assert "steward playbook enroll health_drop" in hand.trigger
+    assert hand.next.startswith("nothing before a person asks for entry")
+    assert event.next.startswith("nothing before an event asks for entry")
+    assert "asks for entry (won on 2026-03-04)" in asked.trigger
+    assert asked.next.startswith("ACTIVE once it was true for 3d")
 
 
 def test_the_walk_looks_at_everything_and_knows_what_decides(
@@ -104,7 +163,9 @@ def test_batch_and_single_sweeps_find_the_same(
     playbook = load(example_text + "scope: account.segment == smb\n")
     rows = [account("acct_1"), account("acct_2", health__score=None), account("acct_3", account__segment=None),
             account("acct_4", account__segment="enterprise"), account("acct_5", health__score=90.0)]
-    batch, single = sweep(playbook, frame(*rows), {"acct_5"}), sweep_rows(playbook, rows, {"acct_5"})
+    there = advance(Look(playbook, "acct_5", Verdicts({"when": True}), NOW, HOURS), None, None).enrollment
+    assert there is not None
+    batch, single = sweep(playbook, frame(*rows), opened_frame([there]), NOW), sweep_rows(playbook, rows, {"acct_5"})
 
     assert {each: dict(found.by_path) for each, found in batch.looks.items()} == {
         each: dict(found.by_path) for each, found in single.looks.items()}

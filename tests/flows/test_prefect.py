@@ -35,6 +35,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company without connections: its flows run, and find nothing to do."""
     folder = tmp_path_factory.mktemp("company") / "new"
     assert run(["init", str(folder)]) == 0
+    assert run(["playbook", "apply", "--yes", "--config", str(folder / "steward.yaml")]) == 0
     return folder / "steward.yaml"
 
 

@@ -178,11 +178,21 @@ def write_config(folder: Path, settings: Mapping[str, Mapping[str, Any]], playbo
     return file
 
 
+def apply(config: Path) -> Path:
+    """Make what stands in the folder of the playbooks live."""
+    from steward.wiring import open_hub
+
+    with open_hub(config) as hub:
+        hub.apply(hub.draft(), "story")
+    return config
+
+
 class Stories:
     """What the stories share: a folder, programs, vendors, a company's settings."""
 
     write_everyone = staticmethod(write_everyone)
     write_config = staticmethod(write_config)
+    apply = staticmethod(apply)
     wait_until = staticmethod(wait_until)
     said_line = staticmethod(said_line)
     kill_tree = staticmethod(kill_tree)

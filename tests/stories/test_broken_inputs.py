@@ -50,14 +50,19 @@ def test_a_typo_in_a_playbook_is_shown_where_it_stands(story: Any) -> None:
     assert "id you mean" in done.out
 
 
-def test_a_typo_stops_evaluation_with_the_same_words(story: Any, config: Path) -> None:
-    """What cannot be read is never guessed at: the operator must correct it first."""
+def test_a_typo_is_not_applied_and_what_is_live_goes_on(story: Any, config: Path) -> None:
+    """What cannot be read is never guessed at; and a half-saved file must not stop the alerts of today."""
+    story.apply(config)
     (story.folder / "playbooks" / "quiet.yaml").write_text(TYPO)
-    done = story.steward("evaluate", "--config", config)
+    done = story.steward("playbook", "apply", "--yes", "--config", config)
+    listed = story.steward("playbook", "list", "--config", config)
+    evaluated = story.steward("evaluate", "--config", config)
 
     assert done.code == 2
     assert "quiet.yaml:4:7" in done.err
     assert "id you mean" in done.err
+    assert "1 error in the folder" in listed.out
+    assert evaluated.code == 0, evaluated.err
 
 
 def test_wrong_credentials_are_named_and_not_shown(story: Any, config: Path) -> None:

@@ -120,6 +120,7 @@ def test_a_company_of_spreadsheets_gets_its_playbook(tmp_path: Path, story: Any)
             "folder": tmp_path / "exports", "metrics": ", ".join(metrics), "slack": json.dumps(slack.settings())})
         with open_hub(config, clock=lambda: TODAY) as hub:
             synced, again = hub.sync("files"), hub.sync("files")
+            hub.apply(hub.draft(), "test")
             derived, evaluated = hub.derive(), hub.evaluate()
             delivered = hub.deliver()
             hub.evaluate()

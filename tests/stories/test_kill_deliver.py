@@ -101,6 +101,7 @@ def test_a_killed_delivery_loses_nothing_and_doubles_nothing(
         for name in ("salesforce", "hubspot", "usage"):
             assert not hub.sync(name).troubles
         hub.derive()
+        hub.apply(hub.draft(), "test")
         hub.evaluate()
         with hub.db.read() as tx:
             decided = {row.key: row for row in outbox.list_(tx, limit=100_000)}

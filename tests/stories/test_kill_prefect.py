@@ -51,6 +51,7 @@ def test_the_prefect_server_may_be_killed_at_any_time(story: Any, midst: str) ->
     vendors.fault("slack", {"kind": "slow", "on": "chat.postMessage", "times": 8, "delay_s": 0.5})
     config = story.write_config(
         story.folder, vendors.settings(), story.write_everyone(story.folder / "playbooks", "check_in", "second"))
+    story.apply(config)
 
     first = _start(story, config)
     _phase(story, first, "evaluate" if midst == "deliver" else "prefect")

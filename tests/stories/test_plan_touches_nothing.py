@@ -32,6 +32,7 @@ def acted(company: Any, tmp_path: Path) -> Any:
         for name in ("salesforce", "hubspot", "usage"):
             assert not hub.sync(name).troubles
         hub.derive()
+        hub.apply(hub.draft(), "test")
         hub.evaluate()
         hub.deliver()
     return made

@@ -68,6 +68,7 @@ def synced(company: Any, tmp_path: Path) -> Iterator[Any]:
         for name in ("salesforce", "hubspot", "usage"):
             assert not hub.sync(name).troubles
         hub.derive()
+        hub.apply(hub.draft(), "test")
         hub.evaluate()
         with hub.db.read() as tx:
             assert outbox.list_(tx) == []

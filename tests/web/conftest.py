@@ -42,6 +42,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         for name in ("salesforce", "hubspot", "usage"):
             assert not hub.sync(name).troubles
         hub.derive()
+        hub.apply(hub.draft(), "test")
         hub.evaluate()
         token = hub.settings.web.tokens["demo"].get_secret_value()
         with TestClient(create_app(hub), raise_server_exceptions=False) as client:

@@ -37,8 +37,8 @@ def demo(
     once: Annotated[bool, Parameter(negative="", help="Run the main job once and end.")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout.")] = False,
 ) -> int:
-    """Sync a made-up company from Salesforce, HubSpot and product usage, evaluate four playbooks, and act in Slack
-    and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
+    """Sync a made-up company from Salesforce, HubSpot and product usage, apply and evaluate the shipped playbooks, and act
+    in Slack and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
     _check(accounts)
     for number in (signal.SIGTERM, signal.SIGINT):     # a shell starts what it puts behind `&` with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
@@ -61,6 +61,7 @@ def demo(
             raise ConfigError(f'the sandboxes did not start; see "{home / "logs" / "sandbox.log"}"')
         seconds["sandboxes"] = round(time.monotonic() - began, 2)
         _write_config(config, sandboxes, postgres)
+        _apply(config)
         bars.update(bar, completed=1, total=1, said="up")
         events = _lines(flows)
         _tell_to_begin(flows)
@@ -108,6 +109,14 @@ def _write_config(config: Path, sandboxes: dict[str, Any], postgres: str) -> Non
         {name: each["settings"] for name, each in sandboxes.items()},
         playbooks=shipped_playbooks(), database_url=postgres,
     ))
+
+
+def _apply(config: Path) -> None:
+    """Make the shipped playbooks live, as a person would with `steward playbook apply --yes`."""
+    from steward.wiring import open_hub
+
+    with open_hub(config) as hub:
+        hub.apply(hub.draft(), "demo", "the shipped playbooks")
 
 
 @contextmanager
@@ -199,6 +208,7 @@ def _next(first: Touched | None) -> Iterator[tuple[str, str]]:
         yield "all about one", command(f"accounts show {first.account_id}")
         yield "take it in hand", command(f"enrollments acknowledge {first.enrollment_id}")
     yield "every action", command("outbox")
+    yield "what is live", command("playbook list")
     yield "what would change", command("playbook plan --file YOUR-COPY.yaml")
 
 

@@ -41,12 +41,7 @@ def _look(hub: Hub) -> Iterator[Finding]:
 
     yield Finding(f'settings "{hub.settings.path}"', True)
     yield Finding(f"database {hub.db.dialect}", True)
-    try:
-        yield Finding(f'{len(hub.playbooks)} playbooks in "{hub.settings.playbooks}"', bool(hub.playbooks),
-                      "Put one there, or correct `playbooks` in steward.yaml.")
-        yield from _able(hub)
-    except StewardError as error:
-        yield Finding(f'playbooks in "{hub.settings.playbooks}"', False, f"{error}\n     Run: steward playbook check")
+    yield from _playbooks(hub)
     yield Finding(f"{len(hub.catalog)} facts in the catalog", True)
     yield Finding(f"{len(hub.connectors)} connections" if hub.connectors else _NONE, True)
     yield from _named(hub)
@@ -61,6 +56,30 @@ def _look(hub: Hub) -> Iterator[Finding]:
                           ("unknown", "steward outbox list --state unknown")):
         count = sum(each.get(state, 0) for each in waiting.actions.values())
         yield Finding(f"outbox: {count} {state}", not count, f"Look at them with: {remedy}")
+
+
+def _playbooks(hub: Hub) -> Iterator[Finding]:
+    """What is live, what stands in the folder, and whether the connections can do it."""
+    from steward import views
+    from steward.contracts import Finding
+    from steward.engine.findings import errors_of
+    from steward.model.errors import StewardError
+
+    drafts = hub.drafts
+    wrong = errors_of(drafts.findings)
+    yield Finding(f'{len(drafts.playbooks)} playbooks in "{hub.settings.playbooks}"',
+                  bool(drafts.playbooks) and not wrong,
+                  f"{len(wrong)} errors. See them with: steward playbook check" if wrong
+                  else "Put one there, or correct `playbooks` in steward.yaml.")
+    try:
+        live = hub.playbooks
+    except StewardError as error:
+        yield Finding("the playbooks that are live", False, f"{error}\n     Apply what stands in the folder now.")
+        return
+    differ = [each.id for each in views.playbooks(hub.db, live, drafts.playbooks) if each.draft and each.differs]
+    said = f"; not as in the folder: {', '.join(differ)} (steward playbook plan)" if differ else ""
+    yield Finding(f"{len(live)} playbooks live{said}", True)
+    yield from _able(hub)
 
 
 def _named(hub: Hub) -> Iterator[Finding]:
@@ -84,7 +103,7 @@ def _able(hub: Hub) -> Iterator[Finding]:
     if not hub.connectors:
         return
     able = {action for known in hub.connectors.values() for action in known.actions}
-    for playbook in hub.playbooks:
+    for playbook in {each.id: each for each in (*hub.drafts.playbooks, *hub.playbooks)}.values():
         for action in unperformable(playbook, able):
             remedy = "No connection can do that. Add one to `connections`, or take the step out of the playbook."
             yield Finding(f'playbook "{playbook.id}" can perform "{action}"', False, remedy)

@@ -48,8 +48,8 @@ def _following(rows: list[EnrollmentLine], options: Options) -> str:
     if not rows:
         return f"no enrollment is like that. Next: {options.command('playbook plan')}"
     held = next((each for each in rows if each.state == "awaiting_approval"), None)
-    verb = f"approve {held.playbook_id}" if held else f"acknowledge {rows[0].id}"
-    return f"{len(rows)} enrollments. Next: {options.command(f'enrollments {verb}')}"
+    following = f"playbook approve {held.playbook_id}" if held else f"enrollments acknowledge {rows[0].id}"
+    return f"{len(rows)} enrollments. Next: {options.command(following)}"
 
 
 def _must_be_known(hub: Hub, playbook: str) -> None:
@@ -86,20 +86,4 @@ def acknowledge(
     else:
         show.line(f"{enrollment}: nothing to do; it is {done.enrollment.state.value}, "
                   f"acknowledged by {done.enrollment.acknowledged_by or 'nobody'}.")
-    return 0
-
-
-def approve(
-    name: str, *, by: Annotated[str, Parameter(help="Who approves.")] = _ME, options: Options = DEFAULT,
-) -> int:
-    """Let enrollments go that were held at the playbook's limit: NAME is one enrollment, or a playbook for all."""
-    from steward import operate
-    from steward.wiring import open_hub
-
-    with open_hub(options.config) as hub:
-        count = operate.approve(hub.db, name, by=by, now=hub.clock())
-    if options.json:
-        show.as_json({"name": name, "approved": count, "by": by})
-    else:
-        show.line(f"{count} approved. Next: {options.command('evaluate')}")
     return 0

@@ -7,7 +7,8 @@ from steward.cli.options import DEFAULT, Options
 
 
 def evaluate(*, options: Options = DEFAULT) -> int:
-    """Derive the facts of all accounts and evaluate every playbook over them. Delivers nothing."""
+    """Derive the facts of all accounts and evaluate every live playbook over them. Delivers nothing."""
+    from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub, show.progress(options.json) as bars:
@@ -15,19 +16,26 @@ def evaluate(*, options: Options = DEFAULT) -> int:
         derived = hub.derive()
         bars.update(bar, advance=1, description="playbooks", said=f"{derived.accounts:,} accounts")
         evaluated = hub.evaluate()
+        lines = views.playbooks(hub.db, hub.playbooks, hub.drafts.playbooks)
+        differ = [each.id for each in lines if each.draft and each.differs]
     if options.json:
-        show.as_json({"derived": derived, "evaluated": evaluated})
+        show.as_json({"derived": derived, "evaluated": evaluated, "drafts_that_differ": differ})
         return 0
-    show.table(("playbook", "enrolled", "pending", "active", "closed", "blocked", "waiting", "actions"), [
-        (each.playbook_id, each.enrolled, each.pending, each.active, each.closed, each.blocked, each.waiting,
-         each.actions)
+    show.table(("playbook", "enrolled", "pending", "active", "closed", "blocked", "to approve", "waiting",
+                "actions"), [
+        (each.playbook_id, each.enrolled, each.pending, each.active, each.closed, each.blocked,
+         each.awaiting_approval, each.waiting, each.actions)
         for each in evaluated.playbooks
     ])
     enrolled = sum(each.enrolled for each in evaluated.playbooks)
     closed = sum(each.closed for each in evaluated.playbooks)
     waiting = sum(each.waiting for each in evaluated.playbooks)
     actions = sum(each.actions for each in evaluated.playbooks)
-    following = options.command("deliver" if actions else "enrollments" if derived.accounts else "sync")
+    held = sum(each.awaiting_approval for each in evaluated.playbooks)
+    following = options.command(
+        "playbook approve" if held else "deliver" if actions else "enrollments" if derived.accounts else "sync")
+    for name in differ:
+        show.line(f"the draft of {name} differs from what is live; see: {options.command(f'playbook plan {name}')}")
     show.line(
         f"evaluated {derived.accounts:,} accounts: {enrolled} enrolled, {closed} closed, {waiting} waiting for data, "
         f"{actions} actions to deliver. Next: {following}"

@@ -1,4 +1,4 @@
-"""`steward playbook`: look at playbooks, test them, and see what they would do."""
+"""`steward playbook list, check, test`: look at playbooks, find what is wrong in them, run their cases."""
 
 from __future__ import annotations
 
@@ -10,35 +10,43 @@ from cyclopts import Parameter
 
 from steward.cli import show
 from steward.cli.options import DEFAULT, Options
+from steward.engine.findings import errors_of
 from steward.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from steward.engine.language import Playbook
     from steward.model.facts import FactSpec
+    from steward.views import PlaybookLine
 
 _FOLDER = Annotated[Path | None, Parameter(help="Where the playbooks are; else `playbooks` of steward.yaml.")]
 
 
 def list_(*, options: Options = DEFAULT) -> int:
-    """The playbooks, their version and mode, and how many accounts are enrolled."""
+    """The playbooks: what is live in which mode, what stands in the folder, how many accounts are enrolled."""
     from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        counted = views.summary(hub.db).enrollments
-        rows = [(each.id, each.version, each.mode, each.title, counted.get(each.id, {})) for each in hub.playbooks]
+        rows = views.playbooks(hub.db, hub.playbooks, hub.drafts.playbooks)
+        wrong = len(errors_of(hub.drafts.findings))
     if options.json:
-        show.as_json({"playbooks": [
-            {"id": name, "version": version, "mode": mode, "title": title, "enrollments": states}
-            for name, version, mode, title, states in rows
-        ]})
+        show.as_json({"playbooks": rows, "errors_in_drafts": wrong})
         return 0
-    show.table(("playbook", "version", "mode", "open", "title"), [
-        (name, version, mode, sum(count for state, count in states.items() if state != "closed"), title)
-        for name, version, mode, title, states in rows
+    show.table(("playbook", "live", "mode", "open", "draft", "since", "by", "title"), [
+        (each.id, each.version, each.mode, each.open, _draft(each),
+         f"{each.since:%Y-%m-%d %H:%M}" if each.since else "", each.by, each.title)
+        for each in rows
     ])
-    show.line(f"{_count(len(rows), 'playbook')}. Next: {options.command('playbook plan')}")
+    differ = [each for each in rows if each.draft and each.differs]
+    following = "playbook check" if wrong else "playbook plan" if differ or not rows else "enrollments"
+    said = f", {len(differ)} not as in the folder" if differ else ""
+    faults = f"; {_count(wrong, 'error')} in the folder" if wrong else ""
+    show.line(f"{_count(sum(bool(each.version) for each in rows), 'playbook')} live{said}{faults}. "
+              f"Next: {options.command(following)}")
     return 0
+
+
+def _draft(line: PlaybookLine) -> str:
+    return f"{line.draft} {line.differs}".strip() if line.differs else ""
 
 
 def check(*files: Path, folder: _FOLDER = None, options: Options = DEFAULT) -> int:
@@ -77,67 +85,6 @@ def test(*files: Path, folder: _FOLDER = None, options: Options = DEFAULT) -> in
     return 1 if failed else 0
 
 
-def plan(
-    *playbooks: str,
-    file: Annotated[Path | None, Parameter(help="Plan this file instead of what is in the folder.")] = None,
-    options: Options = DEFAULT,
-) -> int:
-    """Who would enter, leave and stay if PLAYBOOKS were evaluated now, with the deciding clause. Performs nothing."""
-    from steward import views
-    from steward.engine.load import load_file
-    from steward.wiring import open_hub
-
-    with open_hub(options.config) as hub:
-        candidates = (load_file(file, hub.catalog, hub.settings.playbooks),) if file else hub.playbooks
-        chosen = _chosen(candidates, playbooks)
-        live = {each.id: each for each in hub.playbooks} if file else {}
-        plans = [views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), before=live.get(each.id))
-                 for each in chosen]
-    if options.json:
-        show.as_json({"plans": plans})
-        return 0
-    for each in plans:
-        show.line(f"{each.playbook_id}@{each.version}{' against what is live' if each.playbook_id in live else ''}")
-        for sign, moves in (("+", each.enters), ("-", each.leaves), ("!", each.held)):
-            for move in moves:
-                show.line(f"  {sign} {move.account_id}  {show.word(move.name)}   {show.word(move.clause)}")
-        show.line(f"  {len(each.enters)} enter, {len(each.leaves)} leave, {each.stays} stay, "
-                  f"{len(each.held)} held by a gate, {each.unknown} wait for data.")
-    moved = next((move.account_id for each in plans for move in (*each.enters, *each.leaves)), "ACCOUNT")
-    show.line("Nothing was performed. Next: "
-              + (_make_live(chosen[0], options) if file else options.command(f"playbook explain {moved}")))
-    return 0
-
-
-def explain(
-    account: str, *,
-    playbook: Annotated[str, Parameter(help="Only this playbook.")] = "", options: Options = DEFAULT,
-) -> int:
-    """Why the playbooks did or did not fire for ACCOUNT (our id, a domain or a name)."""
-    from steward import views
-    from steward.wiring import open_hub
-
-    with open_hub(options.config) as hub:
-        chosen = _chosen(hub.playbooks, (playbook,) if playbook else ())
-        answers = [views.explain(hub.db, each, hub.catalog, hub.settings, account, hub.clock()) for each in chosen]
-    if options.json:
-        show.as_json({"explanations": answers})
-        return 0
-    show.line("\n\n".join(each.text() for each in answers))
-    return 0
-
-
-def _chosen(playbooks: Sequence[Playbook], names: Sequence[str]) -> list[Playbook]:
-    """Those called `names`, all where none is named."""
-    from steward.model.words import meant_or_all
-
-    known = {each.id: each for each in playbooks}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f'there is no playbook "{name}"{meant_or_all(name, known)}')
-    return [each for each in playbooks if not names or each.id in names]
-
-
 def _ground(options: Options) -> tuple[Mapping[str, FactSpec], Path]:
     """The facts and the folder of the company; without a steward.yaml the usual ones."""
     from steward.facts.catalog import DEFAULT_METRICS, catalog
@@ -159,12 +106,6 @@ def _in_folder(folder: Path, pattern: str, but: str = "/") -> tuple[Path, ...]:
 def _again(options: Options, command: str, files: Sequence[Path], folder: Path | None) -> str:
     where = "".join(f" {each}" for each in files) or (f" --folder {folder}" if folder else "")
     return options.command(f"playbook {command}{where}")
-
-
-def _make_live(playbook: Playbook, options: Options) -> str:
-    """What follows a plan of a file."""
-    told = "" if playbook.mode == "live" else ', set "mode: live"'
-    return f"put it into the folder of the playbooks{told}, then: {options.command('evaluate')}"
 
 
 def _count(number: int, noun: str) -> str:
