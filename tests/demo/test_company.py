@@ -12,7 +12,7 @@ import pytest
 
 from steward.demo.company import Company, Label, build, load
 from steward.demo.company.names import HOSTILE
-from steward.demo.company.stories import BLOCK, MIX, PLAYBOOK, Story
+from steward.demo.company.stories import BLOCK, MIX, PLAYBOOK, TURNS, Story
 from steward.kit.discovery import load as connector
 
 TODAY = date(2026, 11, 22)
@@ -112,6 +112,47 @@ def test_even_a_small_company_has_something_for_every_playbook() -> None:
     playbooks = {label.playbook for label in build(120, 7, TODAY).labels()}
 
     assert playbooks == {None, *PLAYBOOK.values()}
+
+
+def test_a_small_company_has_every_turn_too(company: Company) -> None:
+    """What a playbook of the library is for must be there to be noticed, a few times."""
+    few = {label.story for label in build(120, 7, TODAY).labels()}
+
+    assert set(TURNS) <= few
+    for turn, count in TURNS.items():
+        assert sum(life.story is turn for life in company.lives()) >= count * 500 // BLOCK - 1, turn
+
+
+def test_the_turns_can_be_seen_in_the_records(company: Company) -> None:
+    """Each is told in the field that its playbook reads, and steady otherwise."""
+    lives = [life for life in company.lives() if life.story in TURNS]
+    now = datetime.combine(TODAY, datetime.min.time(), UTC)
+    for life in lives:
+        recent = [ticket for ticket in life.tickets if (now - ticket.opened_at).days < 7]
+        reached = {step.name: step.reached_on for step in life.milestones}
+        seen = {
+            Story.TICKET_STORM: len(recent) >= 7 and not any(each.priority == "urgent" for each in recent),
+            Story.SPONSOR_LEFT: all(each.left_on for each in life.contacts if each.role == "sponsor"),
+            Story.PAYMENT_OVERDUE: bool(life.terms) and life.terms[-1].overdue_days > 20,
+            Story.DETRACTOR: bool(life.answers) and life.answers[0].score <= 5,
+            Story.GONE_LIVE: bool(reached) and all(reached.values()),
+            Story.KICKOFF_MISSED: bool(reached) and not any(reached.values()),
+        }
+
+        assert seen.get(life.story, True), (life.number, life.story)
+    assert {life.parent for life in company.lives()} - {None}
+    assert {term.product for life in company.lives() for term in life.terms} == {"Platform", "Insights"}
+
+
+def test_whom_a_record_names_as_parent_is_there(tables: Tables) -> None:
+    """A family needs its head."""
+    accounts = {row["Id"]: row["ParentId"] for row in tables["salesforce", "Account"]}
+    companies = {row["id"]: row["properties"].get("hs_parent_company_id") for row in tables["hubspot", "companies"]}
+    for known in (accounts, companies):
+        named = {parent for parent in known.values() if parent}
+
+        assert named
+        assert named <= set(known)
 
 
 def test_no_vendor_is_told_the_label(tables: Tables) -> None:

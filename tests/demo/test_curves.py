@@ -75,6 +75,23 @@ def test_seats_are_full_where_more_are_needed(usage: pl.DataFrame) -> None:
     assert max(used[Story.STEADY]) < 0.85
 
 
+def test_gates_are_met_and_a_new_feature_is_taken_up_where_the_story_says_so(usage: pl.DataFrame) -> None:
+    """What a plan does not hold is asked for again and again; what was never used is, since three weeks."""
+    lately = usage.filter(pl.col("day") > TODAY - timedelta(days=29)).group_by("account_external_id").agg(
+        pl.col("gate_hits").sum())
+    hits = dict(lately.iter_rows())
+    by_story = defaultdict(list)
+    for label in build(ACCOUNTS, 7, TODAY).labels():
+        by_story[label.story].append(label.workspace_id)
+
+    assert min(hits[name] for name in by_story[Story.GATE_HITS]) > 20
+    assert max(hits.get(name, 0) for name in by_story[Story.STEADY]) < 20
+    for name in by_story[Story.NEW_USE_CASE]:
+        mine = usage.filter(pl.col("account_external_id") == name)
+        begun = [mine.filter(pl.col(metric) > 0)["day"].min() for metric in ("automations", "api_calls")]
+        assert max(day for day in begun if day) > TODAY - timedelta(days=28)  # type: ignore[type-var,operator]  # dates
+
+
 def test_churned_accounts_fade_before_they_go(usage: pl.DataFrame) -> None:
     """A backtest can find what was to be seen before the end."""
     fading = []

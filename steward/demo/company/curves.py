@@ -6,6 +6,7 @@ Noise is a hash of (seed, account, day), so any month of any account can be had 
 from __future__ import annotations
 
 import io
+import random
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import date, timedelta
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-METRICS = ("active_users", "logins", "reports", "dashboards", "automations", "api_calls", "exports", "integrations")
+METRICS = ("active_users", "logins", "reports", "dashboards", "automations", "api_calls", "exports", "integrations",
+           "gate_hits")
 HISTORY_DAYS = 730
 ACCOUNT_COLUMN, DAY_COLUMN = "account_external_id", "day"
 NOBODYS = "ws-internal-qa"                      # a workspace that no CRM knows
@@ -50,7 +52,10 @@ class Curve:
     bump: float                                 # factor between them
     drops_from: float                           # from here only `keeps` features are used
     keeps: float
-    logins: float                               # for each user who comes
+    adopts: float                               # the place of a feature that is used only from `adopts_from` on
+    adopts_from: float
+    gate_hits: float                            # for each user who comes: features met that the plan does not hold
+    logins: float
     reports: float
     dashboards: float
     automations: float
@@ -71,6 +76,7 @@ def curve_of(seed: int, number: int, as_of: date) -> Curve | None:
         "starts": started.toordinal() + 1, "ends": _NEVER, "ramp_days": chance.uniform(20, 45),
         "growth": chance.uniform(-0.05, 0.35) / 365, "declines_from": _NEVER, "decline": 0.0,
         "bump_from": _NEVER, "bump_to": _NEVER, "bump": 1.0, "drops_from": _NEVER, "keeps": 6,
+        "adopts": -1, "adopts_from": _NEVER, "gate_hits": 0.0,
         "logins": chance.uniform(1.3, 2.2),
     }
     told |= {
@@ -101,7 +107,20 @@ def curve_of(seed: int, number: int, as_of: date) -> Curve | None:
         told |= {"bump_from": spike, "bump_to": spike + chance.uniform(6, 9), "bump": chance.uniform(2.6, 3.6)}
     elif story is Story.ONBOARDING_STALLED:
         told |= {"level": seats * chance.uniform(0.1, 0.2)}
+    told |= _turned(story, chance_of(seed, number, "use/turn"), today)
     return Curve(**told)
+
+
+def _turned(story: Story, chance: random.Random, today: int) -> dict[str, float]:
+    """What a turn adds; out of a stream of its own, so that the rest of the curve stays as it is."""
+    if story is Story.GATE_HITS:
+        return {"gate_hits": chance.uniform(0.15, 0.5)}
+    if story is Story.NEW_USE_CASE:
+        metric = chance.choice(("automations", "api_calls"))
+        low, high, _ = _LOW_HIGH[metric]
+        return {metric: chance.uniform(low, high), "adopts": list(_LOW_HIGH).index(metric),
+                "adopts_from": today - chance.uniform(10, 22)}
+    return {"gate_hits": 0.0005} if chance.random() < 0.3 else {}
 
 
 class Usage:
@@ -167,8 +186,11 @@ def _counts(table: Array, numbers: Array, days: Array, seed: int, today: int) ->
     kept = np.cumsum(table[:, -len(_LOW_HIGH):] > 0, axis=1)  # the how-manieth adopted feature each is
     for place, metric in enumerate(_LOW_HIGH):
         used = (day < of["drops_from"]) | (kept[:, place, None] <= of["keeps"])
+        used &= (of["adopts"] != place) | (day >= of["adopts_from"])
         found[metric] = _whole(here * of[metric] * used, 0.2, noise, rounding, place + 2)
-    return found
+    with np.errstate(over="ignore"):
+        more = _mix(rounding ^ np.uint64(0x3C3C3C3C3C3C3C3C))
+    return {**found, "gate_hits": _whole(here * of["gate_hits"], 0.2, noise, more, 0)}
 
 
 def _whole(expected: Array, spread: float, noise: Array, rounding: Array, place: int) -> Array:

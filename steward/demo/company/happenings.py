@@ -44,6 +44,7 @@ class Term:
     status: str                                 # active | pending | expired | cancelled
     overdue_days: int
     auto_renew: bool
+    product: str = "Platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +243,11 @@ def milestones(chance: random.Random, story: Story, started: date | None, as_of:
     elif story in (Story.ONBOARDING_ON_TRACK, Story.HANDOFF_DUE):
         reached = [day if due_on < as_of else None
                    for day, due_on in zip(reached, due, strict=True)]
-    return tuple(_steps(due, reached, started, as_of))
+    return tuple(in_steps(due, reached, started, as_of))
 
 
-def _steps(due: list[date], reached: list[date | None], started: date, as_of: date) -> Iterator[Milestone]:
+def in_steps(due: list[date], reached: list[date | None], started: date, as_of: date) -> Iterator[Milestone]:
+    """The milestones with these due days and days on which they were reached; each is begun when the one before is."""
     before: date | None = started
     for position, (name, due_on, reached_on) in enumerate(zip(MILESTONES, due, reached, strict=True), start=1):
         begun = before if before and before < as_of else None

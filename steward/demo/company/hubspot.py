@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from steward.demo.company import salesforce
-from steward.demo.company.life import Life, chance_of
+from steward.demo.company.life import Life, chance_of, live
 from steward.demo.company.names import COUNTRY_NAMES, variant
 from steward.demo.company.people import Person, leaver_before
 
@@ -100,6 +100,8 @@ def _companies(life: Life, seed: int, as_of: date) -> Iterator[Row]:
         "salesforceaccountid": salesforce.account_id(life.number) if both and life.link == "id" else None,
         "workspace_id": life.workspace_id if life.started_on and not (both and life.link == "none") else None,
     })
+    if life.parent is not None and live(seed, life.parent, as_of).in_hubspot:
+        main["properties"]["hs_parent_company_id"] = company_id(life.parent)
     extra, copy = chance.random(), make_id("companies", life.number * 10 + 2)
     older = _object(company_id(life.number), life.created_on, life.created_on + timedelta(days=2), {
         "name": variant(life.who, chance), "domain": main["properties"]["domain"], "lifecyclestage": None,
@@ -132,7 +134,7 @@ def _paid(life: Life, to: dict[str, list[str]], as_of: date) -> Iterator[tuple[s
     for slot, term in enumerate(life.terms):
         signed = min(term.starts_on - timedelta(days=5), yesterday)
         yield "p_subscriptions", _object(_child("p_subscriptions", life, slot), signed, signed, {
-            "product": "Platform", "plan": term.plan, "status": term.status, "starts_on": _day(term.starts_on),
+            "product": term.product, "plan": term.plan, "status": term.status, "starts_on": _day(term.starts_on),
             "ends_on": _day(term.ends_on), "arr": f"{term.arr}.00", "currency": life.currency, "seats": str(term.seats),
             "auto_renew": _yes(term.auto_renew), "payment_overdue_days": str(term.overdue_days),
         }, to)

@@ -23,10 +23,14 @@ from steward.demo.company.happenings import (
     tickets,
 )
 from steward.demo.company.names import CURRENCIES, Identity, identity
-from steward.demo.company.stories import Story, story_of
+from steward.demo.company.stories import TURNS, Story, story_of
+from steward.demo.company.turns import turned
 
 ACCOUNTS_PER_CSM = 40
-YOUNG = (Story.ONBOARDING_STALLED, Story.ONBOARDING_ON_TRACK, Story.ONBOARDING_SLOW, Story.HANDOFF_DUE)
+YOUNG = (Story.ONBOARDING_STALLED, Story.ONBOARDING_ON_TRACK, Story.ONBOARDING_SLOW, Story.HANDOFF_DUE,
+         Story.KICKOFF_MISSED, Story.GONE_LIVE)
+_FAMILY = 9
+_HAS_A_PARENT = 0.1                             # of accounts that are steady, or nearly
 _SEGMENTS = (("enterprise", 15, (120, 600)), ("mid_market", 35, (40, 150)), ("smb", 50, (8, 45)))
 _SEAT_PRICE = {"enterprise": 540, "mid_market": 480, "smb": 360}
 _PLANS = {"enterprise": "Enterprise", "mid_market": "Business", "smb": "Team"}
@@ -68,6 +72,7 @@ class Life:
     answers: tuple[Answer, ...]
     milestones: tuple[Milestone, ...]
     meetings: tuple[Meeting, ...]
+    parent: int | None = None                   # the account that this one belongs to
 
     @property
     def workspace_id(self) -> str:
@@ -93,7 +98,7 @@ def term_of(seed: int, number: int, as_of: date) -> tuple[date | None, date | No
     if story in YOUNG:
         low, high = {
             Story.ONBOARDING_STALLED: (42, 75), Story.ONBOARDING_ON_TRACK: (12, 60), Story.ONBOARDING_SLOW: (50, 85),
-            Story.HANDOFF_DUE: (-6, 3),
+            Story.HANDOFF_DUE: (-6, 3), Story.KICKOFF_MISSED: (8, 13), Story.GONE_LIVE: (62, 66),
         }[story]
         started = as_of - timedelta(days=chance.randint(low, high))
         return started, started + timedelta(days=364)
@@ -128,7 +133,7 @@ def live(seed: int, number: int, as_of: date) -> Life:
     yesterday = as_of - timedelta(days=1)
     people = contacts(chance, story, who, min(started or yesterday, yesterday), min(ends or yesterday, yesterday))
     paid = terms(chance, story, started, ends, seats=seats, arr=arr, plan=_PLANS[segment])
-    return Life(
+    life = Life(
         number=number, story=story, who=who, segment=segment, industry=chance.choice(_INDUSTRIES),
         employees=int(seats * chance.uniform(2, 12)), currency=CURRENCIES.get(who.country, "USD"), arr=int(arr),
         arr_known=chance.random() > 0.05, seats=seats, plan=_PLANS[segment], created_on=created, started_on=started,
@@ -140,7 +145,18 @@ def live(seed: int, number: int, as_of: date) -> Life:
         contacts=people, terms=paid, deals=deals(chance, story, started, ends, name=who.name, arr=arr, as_of=as_of),
         tickets=tickets(chance, story, started, ends, as_of), answers=answers(chance, story, started, ends, as_of),
         milestones=milestones(chance, story, started, as_of), meetings=meetings(chance, story, started, ends, as_of),
+        parent=parent_of(seed, number),
     )
+    return turned(life, chance_of(seed, number, "turn"), as_of)
+
+
+def parent_of(seed: int, number: int) -> int | None:
+    """The account that account `number` belongs to, if to any: one that came shortly before it."""
+    chance = chance_of(seed, number, "family")
+    steady = story_of(seed, number) is Story.STEADY or story_of(seed, number) in TURNS
+    if not steady or number < _FAMILY or chance.random() >= _HAS_A_PARENT:
+        return None
+    return number - chance.randint(1, _FAMILY)
 
 
 def moment(day: date, chance: random.Random) -> datetime:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from steward.demo.company.life import Life, chance_of
+from steward.demo.company.life import Life, chance_of, live
 from steward.demo.company.names import COUNTRY_NAMES, HOSTILE, variant
 from steward.demo.company.people import Person, leaver_before
 
@@ -108,6 +108,8 @@ def _accounts(life: Life, seed: int, as_of: date) -> Iterator[Row]:
     """The main record, and now and then a duplicate, one merged away, or one deleted."""
     chance = chance_of(seed, life.number, "salesforce")
     main = _main(life)
+    if life.parent is not None and live(seed, life.parent, as_of).in_salesforce:
+        main["ParentId"] = account_id(life.parent)
     if chance.random() < 0.025:                 # the CSM left, nobody changed the record
         main["CSM__c"] = user_id(leaver_before(life.csm))
     if chance.random() < 0.04:                  # an import wrote the local time of somewhere
@@ -117,7 +119,7 @@ def _accounts(life: Life, seed: int, as_of: date) -> Iterator[Row]:
     older = _at(life.created_on + timedelta(days=1))
     copy = {
         **main, "Name": variant(life.who, chance), "CreatedDate": older, "LastModifiedDate": older, "ARR__c": None,
-        "Product_Account_Id__c": None, "Segment__c": None, "Lifecycle__c": None, "Type": None,
+        "Product_Account_Id__c": None, "Segment__c": None, "Lifecycle__c": None, "Type": None, "ParentId": None,
     }
     if extra < 0.03:
         website = chance.choice((main["Website"], f"http://{life.who.domain.upper()}/home?utm=x", None))
@@ -146,7 +148,7 @@ def _main(life: Life) -> Row:
         "Do_Not_Contact__c": life.do_not_contact,
         "Product_Account_Id__c": life.workspace_id if life.started_on else None,
         "CreatedDate": _at(life.created_on), "LastModifiedDate": _instant(life.changed_at), "IsDeleted": False,
-        "MasterRecordId": None,
+        "MasterRecordId": None, "ParentId": None,
     }
 
 
@@ -155,7 +157,7 @@ def _paid(life: Life, main: str, as_of: date) -> Iterator[tuple[str, Row]]:
         signed = min(term.starts_on - timedelta(days=5), as_of - timedelta(days=1))
         yield "Contract", {
             "Id": _child("Contract", life, slot), "AccountId": main, "Name": f"{life.plan} {term.starts_on.year}",
-            "Product__c": "Platform", "Plan__c": term.plan, "Status": _STATUS[term.status],
+            "Product__c": term.product, "Plan__c": term.plan, "Status": _STATUS[term.status],
             "StartDate": _day(term.starts_on),
             "EndDate": _day(term.ends_on), "ARR__c": term.arr, "CurrencyIsoCode": life.currency, "Seats__c": term.seats,
             "Auto_Renew__c": term.auto_renew, "Payment_Overdue_Days__c": term.overdue_days,

@@ -29,6 +29,15 @@ class Story(StrEnum):
     ONBOARDING_SLOW = "onboarding_slow"         # overdue, but a milestone was reached days ago
     PRESSURE_WITH_DEAL = "pressure_with_deal"   # seats are full, and the expansion is already being sold
     RENEWAL_WON = "renewal_won"                 # won days ago like a hand-over, but it is a renewal
+    # Steady but for one thing, which only its own playbook should notice.
+    TICKET_STORM = "ticket_storm"               # many tickets within days, none urgent
+    SPONSOR_LEFT = "sponsor_left"               # the executive sponsor left, nobody in their place
+    PAYMENT_OVERDUE = "invoice_unpaid"          # uses it and does not pay
+    DETRACTOR = "detractor"                     # the last answer was bad, nothing else is
+    GATE_HITS = "gate_hits"                     # people meet features that the plan does not hold
+    NEW_USE_CASE = "new_use_case"               # a feature is used that never was before
+    GONE_LIVE = "gone_live"                     # the last milestone was reached days ago
+    KICKOFF_MISSED = "kickoff_missed"           # the kickoff is overdue, nothing has begun
 
 
 MIX = MappingProxyType({                        # accounts of each story in every 200
@@ -39,6 +48,10 @@ MIX = MappingProxyType({                        # accounts of each story in ever
     Story.RENEWAL_WON: 4,
 })
 BLOCK = 200                                     # the rest of each block is steady
+TURNS = MappingProxyType({                      # of these steady ones in every 200, so many have a turn
+    Story.TICKET_STORM: 3, Story.SPONSOR_LEFT: 3, Story.PAYMENT_OVERDUE: 3, Story.DETRACTOR: 3, Story.GATE_HITS: 4,
+    Story.NEW_USE_CASE: 3, Story.GONE_LIVE: 2, Story.KICKOFF_MISSED: 2,
+})
 
 PLAYBOOK = MappingProxyType({                   # the playbook that should notice; no other story should be noticed
     Story.QUIET_DECLINE: "health_drop", Story.CHAMPION_LEFT: "health_drop",
@@ -58,4 +71,13 @@ def _block(seed: int, block: int) -> tuple[Story, ...]:
     chance = random.Random(f"{seed}/stories/{block}")  # noqa: S311  reproducible on purpose
     mix = {**MIX, Story.STEADY: BLOCK - sum(MIX.values())}
     placed = [((place + chance.random()) / count, story) for story, count in mix.items() for place in range(count)]
-    return tuple(story for _, story in sorted(placed))
+    told = [story for _, story in sorted(placed)]
+    own = random.Random(f"{seed}/turns/{block}")  # noqa: S311  reproducible on purpose
+    first, more = list(TURNS), [turn for turn, count in TURNS.items() for _ in range(count - 1)]
+    own.shuffle(first)
+    own.shuffle(more)
+    turns = [*first, *more]                     # each once among the first accounts, so that a small company has all
+    steady = [number for number, story in enumerate(told) if story is Story.STEADY]
+    for place, turn in enumerate(turns):        # spread likewise
+        told[steady[int((place + own.random()) / len(turns) * len(steady))]] = turn
+    return tuple(told)
