@@ -1,31 +1,31 @@
-"""A file of cases: YAML text in, made-up accounts and what is expected of them out, or every fault with its place."""
+"""A file of cases: YAML text in, made-up subjects and what is expected of them out, or every fault with its place."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from steward.engine.calendars import Calendar
-from steward.engine.document import Block, Listing, Node, Scalar, read
-from steward.engine.durations import parse_duration
+from steward.engine.calendars import WEEKDAYS, Calendar
+from steward.engine.case_fields import CaseFields, Span
+from steward.engine.document import Block, Node, Scalar, read
+from steward.engine.field_table import CASE_TABLE, CLOCK_TABLE, STEP_TABLE, names
 from steward.engine.findings import Findings, Mark, near, playbook_error
-from steward.engine.literals import LiteralError, parse_literal
 from steward.model.enrollments import State
+from steward.model.events import EVENTS
 from steward.model.facts import FactSpec
 
-_REPEATED = re.compile(r"(.+?)x(\d{1,4})")
-_CASE_KEYS = ("name", "given", "series", "acknowledged", "expect")
-_REASONS = ("cleared", "goal_met", "expired", "lapsed", "cancelled")
-_LABELS = ("idle", "cooldown", *(state.value for state in State), *_REASONS)
+_REASONS = ("cleared", "goal_met", "expired", "lapsed", "revoked", "cancelled")
+_GATES = ("do_not_contact", "scope", "data", "silenced", "inhibited", "cooldown", "at_most", "caps", "backlog")
+_LABELS = ("idle", "cooldown", *(state.value for state in State), *_REASONS, "needs_attention", "control")
+_ACTIONS = (*(kind for kind in names(STEP_TABLE) if kind not in ("wait", "branch")), "escalate")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must be so at tick `at`: labels of accounts, and what was done since the expectation before."""
+    """What must be so at tick `at`: labels of subjects, and what was done since the expectation before."""
 
     at: int
     text: str                               # "3d", as written
@@ -35,13 +35,33 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case. `series` gives every account the values of its facts, tick by tick."""
+    """One case; the fields are those of CASE_TABLE, with ticks for times, by subject.
+
+    `approved`: at which tick which steps are approved, "" for all that waits from then on.
+    """
 
     name: str
     given: Mapping[str, Any]
-    series: Mapping[str, Mapping[str, tuple[Any, ...]]]
-    acknowledged: Mapping[str, int]
+    series: Mapping[str, Mapping[str, tuple[Any, ...]]]     # of every subject, the values of its facts tick by tick
     expect: tuple[Expected, ...]
+    acknowledged: Mapping[str, int] = field(default_factory=dict)
+    enrolled: Mapping[str, int] = field(default_factory=dict)
+    events: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
+    approved: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
+    failed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    delivered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    stale: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)     # by feed
+    silenced: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    inhibited: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    capped: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    over_limit: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    control: tuple[str, ...] = ()
+    switched_on: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The tick at which the last thing is expected."""
+        return max((each.at for each in self.expect), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,145 +87,137 @@ def read_cases(text: str, file: str, catalog: Mapping[str, FactSpec]) -> Cases:
     return cases
 
 
-class _Reader:
-    def __init__(self, findings: Findings, catalog: Mapping[str, FactSpec]) -> None:
-        self.findings, self.catalog = findings, catalog
-        self.tick = timedelta(days=1)
-
+class _Reader(CaseFields):
     def cases(self, node: Node) -> Cases:
         root = self.block(node)
         self.known(root, ("clock", "cases"))
         clock = self.block(root.get("clock"))
-        self.known(clock, ("start", "tick", "zone"))
+        self.known(clock, names(CLOCK_TABLE))
         start = self.instant(clock.get("start"))
         self.tick = self.length(clock.get("tick")) or self.tick
-        zone = clock.get("zone")
         out: list[Case] = []
         for item in self.items(root.get("cases"), node.mark):
             out.append(self.case(self.block(item), out[-1].given if out else {}))
-        return Cases(start, self.tick, Calendar(ZoneInfo(zone.text if isinstance(zone, Scalar) else "UTC")), tuple(out))
+        return Cases(start, self.tick, self.calendar(clock), tuple(out))
+
+    def calendar(self, clock: Block) -> Calendar:
+        usual, hours = Calendar(), clock.get("hours")
+        opens, closes = usual.opens, usual.closes
+        if hours is not None:
+            try:
+                opens, closes = (time.fromisoformat(part.strip()) for part in self.word(hours).split("-"))
+            except ValueError:
+                self.wrong(hours.mark, "these are no hours", "write: hours: 09:00-17:00")
+        workdays = [(item, self.word(item).lower()[:3]) for item in self.some(clock.get("workdays"))]
+        for item, day in workdays:
+            if day not in WEEKDAYS:
+                self.wrong(item.mark, f'"{day}" is no day of the week', f"one of: {', '.join(WEEKDAYS)}")
+        worked = frozenset(WEEKDAYS.index(day) for _, day in workdays if day in WEEKDAYS)
+        holidays = frozenset(off for item in self.some(clock.get("holidays")) if (off := self.day(item)))
+        return Calendar(self.zone(clock.get("zone")), worked or usual.workdays, opens, closes, holidays)
 
     def case(self, block: Block, before: Mapping[str, Any]) -> Case:
-        self.known(block, _CASE_KEYS)
-        name = block.get("name")
-        given = before
+        self.known(block, names(CASE_TABLE))
+        name, given = block.get("name"), before
         if (stated := block.get("given")) is not None:
             given = {key.text: self.value(key, value) for key, value in self.block(stated).entries}
+        lines = [self.block(item) for item in self.items(block.get("expect"), block.mark)]
         series = {
             key.text: {fact.text: self.series(fact, values) for fact, values in self.block(body).entries}
             for key, body in self.block(block.get("series")).entries}
-        lines = [self.block(item) for item in self.items(block.get("expect"), block.mark)]
         if not series:
             series = {key.text: {} for line in lines for key, _ in line.entries if key.text not in ("at", "actions")}
-        acknowledged = {
-            key.text: self.ticks(value) for key, value in self.block(block.get("acknowledged")).entries}
-        expect = tuple(self.expected(line, series) for line in lines)
-        return Case(name.text if isinstance(name, Scalar) else "?", given, series, acknowledged, expect)
+        self.subjects = tuple(series)
+        switched_on = block.get("switched_on")
+        return Case(
+            name.text if isinstance(name, Scalar) else "?", given, series,
+            tuple(self.expected(line) for line in lines),
+            acknowledged={who.text: self.ticks(node) for who, node in self.by_subject(block, "acknowledged")},
+            enrolled={who.text: self.ticks(node) for who, node in self.by_subject(block, "enrolled")},
+            events={who.text: self.events(node) for who, node in self.by_subject(block, "events")},
+            approved={who.text: self.approved(node) for who, node in self.by_subject(block, "approved")},
+            failed={who.text: tuple(map(self.word, self.some(node))) for who, node in self.by_subject(block, "failed")},
+            delivered={who.text: {step.text: self.ticks(at) for step, at in self.block(node).entries}
+                       for who, node in self.by_subject(block, "delivered")},
+            stale=self.stale(block),
+            silenced=self.spans_of(block, "silenced"), inhibited=self.spans_of(block, "inhibited"),
+            capped=self.spans_of(block, "capped"), over_limit=self.spans_of(block, "over_limit"),
+            control=tuple(self.subject(item) for item in self.some(block.get("control"))),
+            switched_on=self.ticks(switched_on) if switched_on is not None else None)
 
-    def expected(self, line: Block, series: Mapping[str, object]) -> Expected:
-        at, actions, labels = line.get("at"), self.block(line.get("actions")), {}
+    def expected(self, line: Block) -> Expected:
+        at, labels = line.get("at"), dict[str, str]()
         for key, value in line.entries:
             if key.text in ("at", "actions"):
                 continue
-            label = value.text if isinstance(value, Scalar) else ""
-            if key.text not in series:
-                self.wrong(key.mark, f'no series has the account "{key.text}"', near(key.text, series))
-            if label not in _LABELS and not label.startswith("exit:"):
+            label = self.word(value)
+            self.subject(key)
+            if not _is_label(label):
                 self.wrong(value.mark, f'"{label}" is no state',
-                           near(label, _LABELS) or f"one of: {', '.join(_LABELS)}")
+                           near(label, (*_LABELS, *(f"blocked:{gate}" for gate in _GATES)))
+                           or f"one of: {', '.join(_LABELS)}, exit:x, blocked:x")
             labels[key.text] = label
-        done = {key.text: tuple(self.words(value)) for key, value in actions.entries}
-        for key, _ in actions.entries:
-            if key.text not in series:
-                self.wrong(key.mark, f'no series has the account "{key.text}"', near(key.text, series))
+        done = {who.text: self.actions(node) for who, node in self.by_subject(line, "actions")}
         return Expected(self.ticks(at), at.text if isinstance(at, Scalar) else "?", labels, done)
 
-    def series(self, fact: Scalar, node: Node) -> tuple[Any, ...]:
-        out: list[Any] = []
-        for token in self.ticked(fact, node.text) if isinstance(node, Scalar) else ():
-            repeated = _REPEATED.fullmatch(token)
-            value = self.literal(fact, repeated[1] if repeated else token, node.mark)
-            out += [value] * (int(repeated[2]) + 1 if repeated else 1)
-        if not out:
-            self.wrong(node.mark, f'"{fact.text}" has no values', 'write them in one text: "72 58x6 _"')
-        return tuple(out) or (None,)
+    def actions(self, node: Node) -> tuple[str, ...]:
+        words = tuple(item.text for item in self.items(node, node.mark) if isinstance(item, Scalar))
+        for word in words:
+            if word not in _ACTIONS:
+                self.wrong(node.mark, f'"{word}" is no action', f"one of: {', '.join(_ACTIONS)}")
+        return words
 
-    def ticked(self, fact: Scalar, text: str) -> list[str]:
-        """The values of a series one by one; a unit belongs to the number before it: "10k EUR 60k EURx2"."""
-        spec, out = self.catalog.get(fact.text), list[str]()
-        units = {"day", "days", spec.unit} if spec else set[str]()
-        for token in text.split():
-            repeated = _REPEATED.fullmatch(token)
-            if out and (repeated[1] if repeated else token) in units:
-                out[-1] += f" {token}"
-            else:
-                out.append(token)
+    def events(self, node: Node) -> dict[int, tuple[str, ...]]:
+        out = {}
+        for at, named in self.block(node).entries:
+            for item in self.some(named):
+                name = self.word(item)
+                if name not in EVENTS and name.partition(".")[2] not in EVENTS:
+                    self.wrong(item.mark, f'there is no event "{name}"',
+                               near(name, EVENTS) or f"one of: {', '.join(EVENTS)}")
+            out[self.ticks(at)] = tuple(map(self.word, self.some(named)))
         return out
 
-    def value(self, fact: Scalar, node: Node) -> Any:
-        if not isinstance(node, Scalar):
-            self.wrong(node.mark, "this must be one value", "write: renewal.days_left: 90")
-            return None
-        return self.literal(fact, node.text, node.mark)
+    def approved(self, node: Node) -> dict[int, tuple[str, ...]]:
+        if isinstance(node, Scalar):
+            return {self.ticks(node): ("",)}
+        return {self.ticks(at): tuple(map(self.word, self.some(steps))) for at, steps in self.block(node).entries}
 
-    def literal(self, fact: Scalar, text: str, mark: Mark) -> Any:
-        if fact.text not in self.catalog:
-            self.findings.error("STW110", fact.mark, f'unknown fact "{fact.text}"', near(fact.text, self.catalog))
-            return None
-        if text == "_":
-            return None
-        try:
-            return parse_literal(text, self.catalog[fact.text])
-        except LiteralError as error:
-            self.findings.error(error.code, mark, str(error), error.help)
-            return None
+    def stale(self, block: Block) -> dict[str, tuple[Span, ...]]:
+        feeds, out = {spec.group for spec in self.catalog.values()}, {}
+        for feed, node in self.block(block.get("stale")).entries:
+            if feed.text not in feeds:
+                self.wrong(feed.mark, f'no fact comes from the feed "{feed.text}"',
+                           near(feed.text, feeds) or f"one of: {', '.join(sorted(feeds))}")
+            out[feed.text] = self.spans(node)
+        return out
 
-    def ticks(self, node: Node | None) -> int:
-        length = self.length(node)
-        if length is None or length % self.tick:
-            self.wrong(node.mark if node else Mark(), "this is no whole number of ticks", "write at: 3d")
-            return 0
-        return length // self.tick
-
-    def length(self, node: Node | None) -> timedelta | None:
-        found = parse_duration(node.text) if isinstance(node, Scalar) else None
-        if found is None or found.unit == "bd":
-            return None
-        return timedelta(**{"hours" if found.unit == "h" else "days": found.amount})
+    def spans_of(self, block: Block, name: str) -> dict[str, tuple[Span, ...]]:
+        return {who.text: self.spans(node) for who, node in self.by_subject(block, name)}
 
     def instant(self, node: Node | None) -> datetime:
         try:
-            found = datetime.fromisoformat(node.text if isinstance(node, Scalar) else "2026-03-02T08:00:00Z")
+            found = datetime.fromisoformat(self.word(node) if node is not None else "2026-03-02T08:00:00Z")
         except ValueError:
             self.wrong(node.mark if node else Mark(), "this is no instant", "write 2026-03-02T08:00:00Z")
             return datetime(2026, 3, 2, 8, tzinfo=UTC)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
-    def words(self, node: Node) -> list[str]:
-        words = [item.text for item in self.items(node, node.mark) if isinstance(item, Scalar)]
-        for word in words:
-            if word not in ("cta", "task", "message", "escalate"):
-                self.wrong(node.mark, f'"{word}" is no action', "one of: cta, task, message, escalate")
-        return words
+    def day(self, node: Node) -> date | None:
+        try:
+            return date.fromisoformat(self.word(node))
+        except ValueError:
+            self.wrong(node.mark, f'"{self.word(node)}" is no day', "write 2026-12-24")
+            return None
 
-    def items(self, node: Node | None, mark: Mark) -> tuple[Node, ...]:
-        if isinstance(node, Listing):
-            return node.items
-        self.wrong(node.mark if node else mark, "here belongs a list", "write: - …")
-        return ()
+    def zone(self, node: Node | None) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.word(node) if node is not None else "UTC")
+        except (ValueError, OSError, KeyError):
+            self.wrong(node.mark if node else Mark(), "there is no such zone", "write one as Europe/Berlin")
+            return ZoneInfo("UTC")
 
-    def block(self, node: Node | None) -> Block:
-        if isinstance(node, Block):
-            return node
-        if node is not None:
-            self.wrong(node.mark, "here belong fields", "write: name: value")
-        return Block((), Mark())
 
-    def known(self, block: Block, keys: tuple[str, ...]) -> None:
-        for key, _ in block.entries:
-            if key.text not in keys:
-                self.findings.error("STW103", key.mark, f'unknown key "{key.text}"',
-                                    near(key.text, keys) or f"known here: {', '.join(keys)}")
-
-    def wrong(self, mark: Mark, message: str, remedy: str = "") -> None:
-        self.findings.error("STW130", mark, message, remedy)
+def _is_label(label: str) -> bool:
+    kind, _, rest = label.partition(":")
+    return label in _LABELS or (kind == "exit" and bool(rest)) or (kind == "blocked" and rest in _GATES)

@@ -191,6 +191,52 @@ FIELD_TABLE = (
 """Every field of a playbook, in the order in which one writes them."""
 
 
+CLOCK_TABLE = (
+    FieldDoc("start", "the instant of tick 0", "2026-03-02T08:00:00Z", "2026-03-02T08:00:00Z"),
+    FieldDoc("tick", "time between two looks, `d` or `h`", "1d", "1d"),
+    FieldDoc("zone", "the zone of the calendar (IANA); facts account.csm_timezone and account.timezone go before it",
+             "UTC", "Europe/Berlin"),
+    FieldDoc("holidays", "days off", "none", "[2026-12-24]"),
+    FieldDoc("workdays", "the days of business", "[mon, tue, wed, thu, fri]", "[sun, mon, tue, wed, thu]"),
+    FieldDoc("hours", "the hours of business", "09:00-17:00", "08:00-18:00"),
+)
+"""The fields of `clock` in a file of cases."""
+
+EXPECT_TABLE = (
+    FieldDoc("at", "when, from the start", NEEDED, "3d"),
+    FieldDoc("actions", "what was done for each since the expectation before", "not asked", "{acme: [cta, message]}"),
+)
+"""The fields of one expectation, besides the subjects and their states."""
+
+CASE_TABLE = (
+    FieldDoc("name", "what it shows", NEEDED, "missing data neither fires nor clears"),
+    FieldDoc("given", "facts that are so all the time; kept by the cases after it", "those before",
+             "{renewal.days_left: 90}"),
+    FieldDoc("series", "each subject's facts, tick by tick: `58x6` is 58 and six more, `_` is no value, the last one "
+             "stays", "none", "{acme: {health.score: '72 58x6 _'}}"),
+    FieldDoc("switched_on", "when the playbook is switched on: what was true before is its backlog", "long before",
+             "2d"),
+    FieldDoc("events", "what happens to whom when", "none", "{acme: {3d: opportunity.closed_won}}"),
+    FieldDoc("enrolled", "whom somebody enrols by hand when", "nobody", "{acme: 0d}"),
+    FieldDoc("acknowledged", "who was taken in hand when", "nobody", "{acme: 5d}"),
+    FieldDoc("approved", "when somebody says yes: to all that waits from then on, or to one step by id or path",
+             "nobody does", "{acme: 5d, beta: {6d: call}}"),
+    FieldDoc("failed", "steps (id or path) whose delivery is given up", "none", "{acme: [call]}"),
+    FieldDoc("delivered", "when steps (id or path) are delivered, if later than by the next tick", "by the next tick",
+             "{acme: {call: 4d}}"),
+    FieldDoc("stale", "when a feed brings nothing new: its facts stay as they were and grow old", "never",
+             "{usage: 2d..6d}"),
+    FieldDoc("silenced", "when whom a silence covers", "never", "{acme: 2d..6d}"),
+    FieldDoc("inhibited", "when a playbook of `inhibited_by` is open on the account", "never", "{acme: 2d..6d}"),
+    FieldDoc("capped", "when the owner or the account has no room left", "never", "{acme: 2d..6d}"),
+    FieldDoc("over_limit", "when more would enter than the limit allows", "never", "{acme: 2d..6d}"),
+    FieldDoc("control", "who is in the control arm", "nobody", "[acme]"),
+    FieldDoc("expect", "what must be so when", NEEDED, "[{at: 3d, acme: active, actions: {acme: [cta]}}]",
+             EXPECT_TABLE),
+)
+"""The fields of one case. A time alone (`2d`) means from then on; `2d..6d` ends before 6d."""
+
+
 def names(table: tuple[FieldDoc, ...]) -> tuple[str, ...]:
     """The names of the fields of a table."""
     return tuple(each.name for each in table)

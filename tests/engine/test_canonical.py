@@ -31,6 +31,12 @@ FACTS: Mapping[str, FactSpec] = {
     "milestone.first_value.reached": FactSpec("milestone.first_value.reached", FactType.BOOLEAN, "", "", "onboarding"),
     "contact.role": FactSpec("contact.role", FactType.TEXT, "", "", "crm", subject="contact"),
 }
+
+
+def account_fact(name: str) -> bool:
+    return name in FACTS and FACTS[name].subject == "account"
+
+
 _ONE_EACH = tuple({spec.type: name for name, spec in FACTS.items() if spec.subject == "account"}.values())
 
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).filter(lambda text: bool(text.strip()))
@@ -121,9 +127,9 @@ triggers = st.one_of(
     st.sampled_from(sorted(EVENTS)).map(lambda name: {"event": name}),
     st.sampled_from(sorted(EVENTS)).map(lambda name: {"event": f"salesforce.{name}"}),
     st.builds(lambda before, by: {"date": {"before": before, "by": by}},
-              st.sampled_from([each for each, fact in COMING.items() if fact in FACTS]), days),
+              st.sampled_from([each for each, fact in COMING.items() if account_fact(fact)]), days),
     st.builds(lambda of, within: {"deadline": {"expect": "milestone.first_value", "within": within, "of": of}},
-              st.sampled_from([each for each, fact in PAST.items() if fact in FACTS]), days))
+              st.sampled_from([each for each, fact in PAST.items() if account_fact(fact)]), days))
 
 rungs = st.lists(st.fixed_dictionaries({"after": lengths, "to": recipients}, optional={
     "unless": st.one_of(st.sampled_from(["acknowledged", "resolved"]), conditions), "only_if": conditions, "via": names}),

@@ -35,13 +35,13 @@ cases:
 
 
 def differences(playbook: Playbook, text: str, catalog: Mapping[str, FactSpec]) -> list[str]:
-    outcomes = run_cases(playbook, read_cases(text, "it.cases.yaml", catalog))
+    outcomes = run_cases(playbook, read_cases(text, "it.cases.yaml", catalog), catalog)
     return [line for outcome in outcomes for line in outcome.differences]
 
 
 def test_the_cases_of_the_description_hold(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:
     """What the language says about itself is so."""
-    outcomes = run_cases(example, read_cases(AS_DESCRIBED, "it.cases.yaml", catalog))
+    outcomes = run_cases(example, read_cases(AS_DESCRIBED, "it.cases.yaml", catalog), catalog)
 
     assert [(outcome.passed, outcome.differences) for outcome in outcomes] == [(True, ()), (True, ())]
 
