@@ -285,6 +285,8 @@ class _Advice:
                     continue
                 if self.may_wait(context, step.only_if):
                     context = []
+                if f"{step.path}.if" in self.impossible:
+                    continue                    # nobody does it; that is said already
                 inside = [*context, (step.only_if, TRUE)]
             if isinstance(step.do, Wait):
                 context = []
