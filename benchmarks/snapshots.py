@@ -41,6 +41,7 @@ def frames(
         "account.do_not_contact": draw.random(accounts) < 0.01,
     }
     usual, health = draw.uniform(35, 90, accounts), draw.uniform(40, 90, accounts)
+    urgent = np.zeros(accounts, dtype=np.int64)
     left, churned = draw.integers(0, 365, accounts), np.zeros(accounts, dtype=bool)
     for day in range(days):
         at = until - timedelta(days=days - 1 - day)
@@ -49,6 +50,7 @@ def frames(
         leaves = (left < 0) & ~churned & (health < 50) & (draw.random(accounts) < 0.7)
         churned |= leaves
         left = np.where((left < 0) & ~churned, 364, left)
+        urgent = draw.binomial(urgent, 0.85) + (draw.random(accounts) < 0.01)       # a few open, for a week each
         blind = churned | (draw.random(accounts) < 0.005)
         dated = {f"as_of.{group}": at if group != "usage" or draw.random() > 0.01 else at - timedelta(days=3)
                  for group in GROUPS}
@@ -59,7 +61,7 @@ def frames(
             "renewal.days_left": pl.Series(left).scatter(np.flatnonzero(churned), None),
             "health.score": pl.Series(np.round(health, 1)).scatter(np.flatnonzero(blind), None),
             "usage.active_users.change_28d": np.round((health - usual) / 50, 3),
-            "support.open_urgent": draw.poisson(0.3, accounts),
+            "support.open_urgent": urgent,
             **{f"more.fact_{number}": np.round(draw.normal(0, 1, accounts), 2) for number in range(more)},
         }).with_columns(pl.lit(value).cast(pl.Datetime("us", "UTC")).alias(name) for name, value in dated.items())
         yield at, frame

@@ -106,7 +106,7 @@ class Replay:
         self._zones = (OWNER_ZONE, ACCOUNT_ZONE) if _asks_business_time(self.playbook) else ()
         self._kinds = {each.path: each.do.kind for each in self.playbook.steps()}
         self._changes: Changes | None = None
-        self._seen: dict[tuple[int, ...], Verdicts] = {}
+        self._seen: dict[tuple[int, ...], _Seen] = {}
 
     @property
     def columns(self) -> frozenset[str]:
@@ -123,7 +123,7 @@ class Replay:
         rows = pl.concat([
             fresh.select(DAY, pl.col(block.ids).alias("subject"), "account_id", *zones), self._packing.pack(fresh),
         ], how="horizontal")
-        self._count_lacking(rows, codes, len(block.instants))
+        rows = self._that_matter(rows, codes, len(block.instants))
         if self._changes is None:
             self._changes = Changes("subject", ["account_id", *codes, *self._zones])
         days = zip(block.instants, block.heights, self._changes.of(rows, len(block.instants)), strict=True)
@@ -134,20 +134,21 @@ class Replay:
     # ---- one snapshot ----
 
     def _day(self, at: datetime, height: int, changed: Mapping[str, tuple[Any, ...]], gone: Sequence[str]) -> None:
-        playbook = self._modes[Mode.PAUSED if self.paused(at) else Mode.SHADOW]
+        paused = self.paused(at)
+        playbook = self._modes[Mode.PAUSED if paused else Mode.SHADOW]
         for subject_id, row in changed.items():
             self._notice(subject_id, row)
         causes = self._due_events(at)
         entering = 0
-        for subject_id in self._whom(at, changed, causes):
+        for subject_id in self._whom(at, changed, causes, paused):
             one = self._subjects.get(subject_id)
             if one is None or one.seen is None:
                 continue                    # an event tells of one whom no snapshot knows yet
             cause = f"event:{causes[subject_id].id}" if subject_id in causes and one.open is None else None
             gates = Gates(do_not_contact=one.seen.by_path[SILENT] is True, entered_at=tuple(one.entered))
             calendar = self.calendar_of(playbook.calendar, *one.zones) if one.zones else ALWAYS_UTC
-            look = Look(playbook, one.account_id, one.seen, at, calendar, gates, subject_id=subject_id, cause=cause,
-                        switched_on=not self._looks)
+            look = Look(playbook, one.account_id, one.seen.verdicts, at, calendar, gates, subject_id=subject_id,
+                        cause=cause, switched_on=not self._looks)
             step = advance(look, one.open, one.closed)
             entering += step.enters
             self._keep(subject_id, one, step, at)
@@ -163,7 +164,7 @@ class Replay:
         account_id, *values = row
         codes = tuple(values[:len(self._packing.columns)])
         if codes not in self._seen:
-            self._seen[codes] = Verdicts(self._packing.unpack(codes))
+            self._seen[codes] = _Seen(self._packing.unpack(codes))
         one = self._subjects.get(subject_id)
         if one is None:
             one = self._subjects[subject_id] = _Subject(account_id)
@@ -180,8 +181,10 @@ class Replay:
         else:
             self._eager.discard(subject_id)
 
-    def _whom(self, at: datetime, changed: Mapping[str, object], causes: Mapping[str, Event]) -> list[str]:
-        due = {each for each in changed if self._subjects[each].open is not None}
+    def _whom(
+        self, at: datetime, changed: Mapping[str, object], causes: Mapping[str, Event], paused: bool,
+    ) -> list[str]:
+        due = {each for each in changed if self._subjects[each].could_change(paused)}
         while self._alarms and self._alarms[0][0] <= at:
             due.add(heappop(self._alarms)[1])
         return sorted(due | self._each_run | self._eager | causes.keys())
@@ -221,17 +224,28 @@ class Replay:
 
     # ---- a block as a whole ----
 
-    def _count_lacking(self, rows: pl.DataFrame, codes: list[str], days: int) -> None:
-        """Of how many nobody can say whether they belong in, enrolled or not."""
-        unknown = []
+    def _that_matter(self, rows: pl.DataFrame, codes: list[str], days: int) -> pl.DataFrame:
+        """The rows of those subjects that are enrolled or may be within the block; the others stay as they are.
+
+        Notes besides of how many, by day, nobody can say whether they belong in, enrolled or not.
+        """
+        unknown, opening = [], []
         for code in rows.select(codes).unique().iter_rows():
             verdicts = self._packing.unpack(code)
             when, scope = verdicts["when"], verdicts.get("scope", True)
             if (when is None and scope is not False) or (when and scope is None):
                 unknown.append(code)
-        told = pl.DataFrame(unknown, schema=dict.fromkeys(codes, pl.Int64), orient="row")
-        counted = dict(rows.join(told, on=codes, how="semi").group_by(DAY).len().iter_rows())
+            elif when and scope:
+                opening.append(code)
+        counted = dict(_having(rows, codes, unknown).group_by(DAY).len().iter_rows())
         self.lacking += [counted.get(day, 0) for day in range(days)]
+        named = {subject for event in self.events if (subject := _subject_of(self.playbook, event))}
+        named.update(each for each, one in self._subjects.items() if one.open is not None)
+        named.update(self._eager, self.probes)
+        matter = pl.Series("subject", sorted(named), dtype=pl.String)
+        if self.playbook.comes_by_itself:
+            matter = pl.concat([matter, _having(rows, codes, opening)["subject"]])
+        return rows.join(pl.DataFrame({"subject": matter.unique()}), on="subject", how="semi", maintain_order="left")
 
     def _describe(self, block: Block, begun: int) -> None:
         """Who it was and whose, as known at the entry."""
@@ -293,12 +307,43 @@ class Replay:
 @dataclass(slots=True)
 class _Subject:
     account_id: str
-    seen: Verdicts | None = None            # None: the last snapshot does not know it
+    seen: _Seen | None = None               # None: the last snapshot does not know it
     zones: tuple[str | None, ...] = ()
     open: Enrollment | None = None
     closed: Enrollment | None = None
     entry: Entry | None = None
     entered: list[datetime] = field(default_factory=list)
+
+    def could_change(self, paused: bool) -> bool:
+        """Whether a look at this open enrollment could change it by what is true now, whatever the time."""
+        if self.open is None or self.seen is None:
+            return False
+        held = bool(self.open.body.get("held"))
+        return not held if paused else self.seen.could_change(self.open.state, held)
+
+
+class _Seen:
+    """The verdicts of one subject, and what they could do to an open enrollment: as `sweep._could_change` says it."""
+
+    __slots__ = ("_by_state", "by_path", "verdicts")
+
+    def __init__(self, by_path: Mapping[str, bool | None]) -> None:
+        self.by_path, self.verdicts = by_path, Verdicts(by_path)
+        when, until = by_path["when"], by_path["until"]
+        ends = any(value for name, value in by_path.items()
+                   if name in ("goal.when", "revoke_on") or name.startswith("exit."))
+        stops = until is None or any(value is None for name, value in by_path.items() if name.endswith("].unless"))
+        self._by_state = {
+            (State.ACTIVE, False): bool(until) or ends or stops, (State.ACTIVE, True): ends or until is not None,
+            (State.RECOVERING, False): ends or not until, (State.RECOVERING, True): ends or until is not None,
+        }
+        for state in (State.PENDING, State.BLOCKED, State.AWAITING_APPROVAL):
+            self._by_state[state, False] = ends or not when
+            self._by_state[state, True] = ends or when is not None
+
+    def could_change(self, state: State, held: bool) -> bool:
+        """Of an enrollment in `state`, whose clocks stand where `held`."""
+        return self._by_state[state, held]
 
 
 def events_asked(playbook: Playbook) -> str:
@@ -322,6 +367,11 @@ def _asks_business_time(playbook: Playbook) -> bool:
                *(rung.after for rung in playbook.escalate), *([playbook.goal.within] if playbook.goal else []),
                *(step.do.length for step in playbook.steps() if step.do.kind == "wait")]
     return any(each.elapsed() is None for each in lengths)
+
+
+def _having(rows: pl.DataFrame, columns: list[str], values: Sequence[tuple[int, ...]]) -> pl.DataFrame:
+    told = pl.DataFrame(values, schema=dict.fromkeys(columns, pl.Int64), orient="row")
+    return rows.join(told, on=columns, how="semi")
 
 
 def _text(frame: pl.DataFrame, name: str) -> pl.Expr:
