@@ -1,43 +1,49 @@
 """Evaluate: the latest facts and the open enrollments in; their next states, the decisions and the outbox rows out.
 
 All of it is one transaction, so a decision without its action, or an action without its decision, does not exist.
+
+    frames       the facts of all subjects         outcome     what was decided, stored: decisions, actions
+    editions     older versions in flight          digests     what is told together
+    happenings   events that ask or undo           gone        merged accounts, retired playbooks
+    gatekeeping  quiet, caps, limit, arms          staleness   one incident for a source that fell behind
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from steward.contracts import Connector
-from steward.engine.calendars import Calendar
-from steward.engine.expression import facts_of
-from steward.engine.freshness import age_text, freshen, freshen_row
 from steward.engine.gates import Gates
-from steward.engine.language import Mode, Playbook, in_order
-from steward.engine.lifecycle import Advance, Look, Verdicts, advance, cancel
-from steward.engine.load import canonical_form
-from steward.engine.sweep import opened_frame, sweep, sweep_rows
-from steward.engine.walk import clauses_of
-from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State
+from steward.engine.language import Backlog, Playbook, Subject, TriggerKind, in_order
+from steward.engine.lifecycle import advance
+from steward.engine.look import TRUE, Advance, Look, Verdicts
+from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.facts import FactSpec
-from steward.pipeline.actions import Cause, desk, outbox_row
+from steward.pipeline import happenings
+from steward.pipeline.calendars import CalendarOf, calendars
+from steward.pipeline.editions import Editions, editions
+from steward.pipeline.frames import NOBODY, Frames, Seen
+from steward.pipeline.gatekeeping import Gatekeeper
+from steward.pipeline.gone import Ended, cancelled, follow_merges, of_retired
+from steward.pipeline.happenings import Happenings
+from steward.pipeline.history import true_since
+from steward.pipeline.outcome import Means, Outcome, Stepped, store
+from steward.pipeline.staleness import look_for_stale_sources
 from steward.settings import Settings
-from steward.store import enrollments, facts, identity, incidents, outbox, versions
+from steward.store import enrollments, events, facts, outbox, releases
 from steward.store.database import Database, alone
-from steward.store.outbox import OutboxRow
+from steward.store.releases import Standing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
-DO_NOT_CONTACT = "account.do_not_contact"
-FEW = 16                                    # up to so many accounts, closures are faster than a frame
-LIMIT_WINDOW = timedelta(days=1)
-STALE_SHARE = 0.1                           # a source is stale once this share of its accounts is
+IN_FLIGHT = (State.ACTIVE.value, State.RECOVERING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class PlaybookReport:
     active: int = 0
     recovering: int = 0
     closed: int = 0
-    waiting: int = 0                        # accounts of which nobody can say whether they belong in: data is missing
+    waiting: int = 0                        # subjects of which nobody can say whether they belong in: data is missing
     actions: int = 0
     trouble: tuple[str, ...] = ()
 
@@ -69,7 +75,7 @@ class EvaluateReport:
 
     @property
     def actions(self) -> int:
-        """How many actions were put into the outbox."""
+        """How many actions were put into the outbox, or into a digest."""
         return sum(each.actions for each in self.playbooks)
 
 
@@ -80,236 +86,222 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
     """Look at all accounts, or at those named, and decide. A second look at the same `now` changes nothing."""
     with db.write() as tx:
         alone(tx, "evaluate")
+        whole = account_ids is None
+        ended = follow_merges(tx, now) if whole else []
         snapshot = facts.latest(tx, account_ids)
         if snapshot is None or snapshot.frame.is_empty():
             nothing = (PlaybookReport(each.id, each.version, each.mode.value) for each in playbooks)
             return EvaluateReport(0, tuple(nothing))
-        run = _Run(tx, snapshot.frame, catalog, settings, connectors, now, whole=account_ids is None)
-        run.load(playbooks, account_ids)
-        reports = {playbook.id: run.one(playbook) for playbook in in_order(tuple(playbooks))}
-        stale = run.look_for_stale_sources(playbooks) if account_ids is None else ()
-        return EvaluateReport(snapshot.frame.height, tuple(reports[each.id] for each in playbooks), stale)
+        frames = Frames(tx, snapshot.frame, playbooks, catalog, now, account_ids)
+        run = _Run(tx, frames, catalog, now, account_ids, calendars(settings, now), ended)
+        run.load(playbooks)
+        lines = {playbook.id: run.one(playbook) for playbook in in_order(tuple(playbooks))}
+        means = Means(settings, connectors, catalog, run.calendar_of, run.gatekeeper.busy, now)
+        outcome = run.finish(means)
+        stale = look_for_stale_sources(tx, snapshot.frame, playbooks, catalog, now) if whole else ()
+        reports = tuple(lines[each.id].report(each, outcome) for each in playbooks)
+        return EvaluateReport(snapshot.frame.height, reports, stale)
+
+
+@dataclass
+class _Line:
+    """What one playbook's part of the report is made of; `states` are the open ones after this run."""
+
+    states: Counter[str]
+    waiting: int = 0
+    enrolled: int = 0
+    closed: int = 0
+    trouble: tuple[str, ...] = ()
+
+    def note(self, before: Enrollment | None, step: Advance) -> None:
+        """Count one step."""
+        after = step.enrollment
+        self.enrolled += step.enters
+        if before is not None:
+            self.states[before.state.value] -= 1
+        if after is not None and after.state is not State.CLOSED:
+            self.states[after.state.value] += 1
+        elif after is not None:
+            self.closed += 1
+
+    def report(self, playbook: Playbook, outcome: Outcome) -> PlaybookReport:
+        """With what became of the actions."""
+        return PlaybookReport(
+            playbook.id, playbook.version, playbook.mode.value, enrolled=self.enrolled, closed=self.closed,
+            waiting=self.waiting, actions=outcome.actions[playbook.id],
+            trouble=(*self.trouble, *outcome.trouble.get(playbook.id, ())),
+            **{state.value: self.states[state.value] for state in State if state is not State.CLOSED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one playbook's subjects are looked at with."""
+
+    seen: Seen
+    found: Editions
+    asked: Happenings
+    line: _Line
 
 
 @dataclass
 class _Run:
     tx: Transaction
-    frame: pl.DataFrame
+    frames: Frames
     catalog: Mapping[str, FactSpec]
-    settings: Settings
-    connectors: Mapping[str, Connector]
     now: datetime
-    whole: bool
-    opened: dict[str, dict[str, Enrollment]] = field(default_factory=dict)
-    few: dict[str, dict[str, Any]] = field(default_factory=dict)      # the rows, where there are few
-    known: dict[str, dict[str, Any]] = field(default_factory=dict)    # the same with what is stale as None
-    silent: set[str] = field(default_factory=set)                     # asked not to be contacted
+    account_ids: Sequence[str] | None
+    calendar_of: CalendarOf
+    ended: list[Ended]
+    changed: list[Stepped] = field(default_factory=list)
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    decided: list[str] = field(default_factory=list)        # the playbooks
+    decisions: list[Decision] = field(default_factory=list)  # besides those of steps
 
-    def load(self, playbooks: Sequence[Playbook], account_ids: Sequence[str] | None) -> None:
-        """Read what the gates and the sweep need."""
-        self.calendar = Calendar(ZoneInfo(self.settings.company.timezone))
-        self.account_ids = set(self.frame["account_id"].to_list())
-        self.opened = {each.id: enrollments.open_of(self.tx, each.id, account_ids) for each in playbooks}
-        needed = facts_of(*(condition for each in playbooks for condition in each.conditions().values()))
-        if self.frame.height <= FEW:
-            self.few = {row["account_id"]: row for row in self.frame.iter_rows(named=True)}
-            self.known = {each: freshen_row(row, self.catalog, self.now) for each, row in self.few.items()}
-            self.silent = {each for each, row in self.known.items() if row.get(DO_NOT_CONTACT) is True}
-            return
-        self.fresh = freshen(self.frame, {*needed, DO_NOT_CONTACT}, self.catalog, self.now)
-        if DO_NOT_CONTACT in self.fresh.columns:
-            self.silent = set(self.fresh.filter(pl.col(DO_NOT_CONTACT))["account_id"].to_list())
-
-    def one(self, playbook: Playbook) -> PlaybookReport:
-        """Evaluate one playbook and store what comes of it."""
-        opened = self.opened[playbook.id]
-        swept = (sweep_rows(playbook, self.known.values(), opened) if self.few
-                 else sweep(playbook, self.fresh, opened_frame(opened.values()), self.now))
-        closed = enrollments.last_closed(self.tx, playbook.id, [each for each in swept.looks if each not in opened])
-        steps = {
-            each: self._step(playbook, each, seen, opened=opened, closed=closed) for each, seen in swept.looks.items()}
-        self._limit(playbook, steps, swept.looks, opened, closed)
+    def load(self, playbooks: Sequence[Playbook]) -> None:
+        """Read what gates and sweep need; end what belongs to no playbook any more."""
+        self.standing = releases.standing(self.tx)
+        opened = enrollments.open_frame(self.tx, self.now, self._with_parents(playbooks))
         if self.whole:
-            for account_id, enrollment in opened.items():
-                if account_id not in self.account_ids:
-                    look = Look(playbook, account_id, Verdicts({}), self.now, self.calendar)
-                    steps[account_id] = cancel(look, enrollment, "the account is gone")
-        changed = {account_id: step for account_id, step in steps.items() if step.changed}
-        rows, trouble = self._store(playbook, changed, opened)
-        states = [each.state for each in self.opened[playbook.id].values()]
-        return PlaybookReport(
-            playbook.id, playbook.version, playbook.mode.value,
-            enrolled=sum(step.enters for step in changed.values()),
-            closed=sum(_state(step) is State.CLOSED for step in changed.values()),
-            waiting=swept.waiting, actions=rows, trouble=trouble,
-            **{state.value: states.count(state) for state in State if state is not State.CLOSED})
-
-    def _step(
-        self, playbook: Playbook, account_id: str, seen: Verdicts, *, opened: Mapping[str, Enrollment],
-        closed: Mapping[str, Enrollment], over_limit: int | None = None,
-    ) -> Advance:
-        gates = Gates(account_id in self.silent, self._inhibitor(playbook, account_id), over_limit)
-        look = Look(playbook, account_id, seen, self.now, self.calendar, gates)
-        return advance(look, opened.get(account_id), closed.get(account_id))
-
-    def _inhibitor(self, playbook: Playbook, account_id: str) -> str:
-        for name in playbook.inhibited_by:
-            found = self.opened.get(name, {}).get(account_id)
-            if found is not None and found.state is not State.BLOCKED:
-                return name
-        return ""
-
-    def _limit(
-        self, playbook: Playbook, steps: dict[str, Advance], looks: Mapping[str, Verdicts],
-        opened: Mapping[str, Enrollment], closed: Mapping[str, Enrollment],
-    ) -> None:
-        """More would enter than the limit allows: none of them does, all wait for approval.
-
-        A look at a few accounts is no run of its own: a burst of calls is many of those, so what entered within
-        a day counts too.
-        """
-        entering = [
-            each for each, step in steps.items()
-            if step.enters and step.enrollment is not None and not step.enrollment.body.get("approved_by")]
-        if not entering:
-            return
-        before, accounts = 0, self.frame.height
+            retired = [each for each, found in self.standing.items() if found.since is None]
+            mine = {each.id for each in playbooks}
+            self.ended += of_retired(
+                self.tx, dict.fromkeys(opened["playbook_id"].unique()), set(retired) - mine, self.now)
+        given_up = outbox.given_up(self.tx)
+        if given_up:
+            opened = opened.with_columns(pl.col("looks_each_run") | pl.col("id").is_in(sorted(given_up)))
+        self.given_up = given_up
+        self.gatekeeper = Gatekeeper(self.tx, self.frames, playbooks, opened, self.now, self.whole)
         if not self.whole:
-            before = enrollments.entered_since(self.tx, playbook.id, self.now - LIMIT_WINDOW)
-            accounts = identity.count(self.tx)
-        most = playbook.limit.of(accounts)
-        if before + len(entering) > most:
-            for each in entering:
-                steps[each] = self._step(
-                    playbook, each, looks[each], opened=opened, closed=closed, over_limit=most)
+            opened = opened.filter(pl.col("account_id").is_in(list(self.account_ids or ())))
+        self.empty = opened.clear()
+        self.opened = {
+            str(key[0]): part for key, part in opened.partition_by("playbook_id", as_dict=True).items()}
 
-    def _store(
-        self, playbook: Playbook, changed: Mapping[str, Advance], opened: dict[str, Enrollment],
-    ) -> tuple[int, tuple[str, ...]]:
-        if not changed:
-            return 0, ()
-        acting = [
-            each for each, step in changed.items()
-            if step.planned and step.enrollment is not None and step.enrollment.arm is Arm.TREATMENT]
-        rows, known = self._as_stored(playbook, changed), self._as_known(acting)
-        decisions, causes = [], []
-        for account_id, step in changed.items():
-            clauses = self._clauses(playbook, step, rows.get(account_id, {"account_id": account_id}))
-            if step.decision is not None:
-                decisions.append(replace(step.decision, clauses=clauses))
-            if account_id in known and step.enrollment is not None:
-                causes.append((Cause(playbook, step.enrollment, known[account_id], clauses), step))
-        out, trouble = self._actions(causes)
-        self._save(playbook, changed, opened, decisions, trouble)
-        return outbox.add(self.tx, out), tuple(text for texts in trouble.values() for text in texts)
+    def one(self, playbook: Playbook) -> _Line:
+        """Decide for one playbook."""
+        self.decided.append(playbook.id)
+        seen = self.frames.of(playbook.subject)
+        opened = self.opened.get(playbook.id, self.empty)
+        line = _Line(Counter(dict(opened["state"].value_counts().iter_rows())))
+        if seen is None:
+            return line
+        found = editions(
+            self.tx, playbook, opened.with_columns(seen.places(opened["subject_id"])), self.catalog, self.now)
+        began = self.standing.get(playbook.id, Standing(None, True))
+        asked = happenings.read(
+            self.tx, playbook, set(opened["subject_id"]) if playbook.trigger.kind is TriggerKind.EVENT else (),
+            since=began.since, now=self.now, account_ids=self.account_ids)
+        if asked.undoing:
+            found.opened = found.opened.with_columns(
+                pl.col("looks_each_run") | pl.col("subject_id").is_in(list(asked.undoing)))
+        swept = seen.sweep(playbook, found.opened, asked.subjects)
+        line.waiting, line.trouble = swept.waiting, tuple(found.trouble)
+        part = _Part(seen, found, asked, line)
+        steps = self._look(playbook, swept.looks, part)
+        for version, edition in found.older.items():
+            flying = found.opened.filter(pl.col("state").is_in(IN_FLIGHT), pl.col("version") == version)
+            if flying.height:
+                steps.update(self._look(edition, seen.sweep_only(edition, flying).looks, part))
+        self.decisions += found.decisions
+        self._gone(playbook, swept.gone, line)
+        events.use(self.tx, playbook.id, happenings.outcomes_of(asked, steps, swept.looks, self.now), self.now)
+        return line
 
-    def _as_stored(self, playbook: Playbook, wanted: Collection[str]) -> Mapping[str, dict[str, Any]]:
-        """What the playbook asks about these accounts, stale or not: clauses say which."""
-        if self.few:
-            return self.few
-        asked = facts_of(*playbook.conditions().values())
-        chosen = self.frame.filter(pl.col("account_id").is_in(list(wanted))).select(
-            name for name in self.frame.columns
-            if name == "account_id" or name in asked or name.startswith("as_of."))
-        return {row["account_id"]: row for row in chosen.iter_rows(named=True)}
+    def finish(self, means: Means) -> Outcome:
+        """Store all of it."""
+        enrollments.record(self.tx, self.decisions)
+        outcome = store(self.tx, means, self.changed, [each.enrollment.id for each in self.ended])
+        fresh = [each for each in self.decided if (found := self.standing.get(each)) and not found.seen]
+        if self.whole and fresh:
+            releases.looked(self.tx, fresh, self.now)
+        return outcome
 
-    def _as_known(self, wanted: Collection[str]) -> Mapping[str, dict[str, Any]]:
-        """All that is known of these accounts; what is stale is None."""
-        if self.few:
-            return {each: self.known[each] for each in wanted if each in self.known}
-        chosen = self.frame.filter(pl.col("account_id").is_in(list(wanted)))
-        fresh = freshen(chosen, self.catalog, self.catalog, self.now)
-        return {row["account_id"]: row for row in fresh.iter_rows(named=True)}
+    # ---- one playbook ----
 
-    def _actions(self, causes: Sequence[tuple[Cause, Advance]]) -> tuple[list[OutboxRow], dict[str, list[str]]]:
-        out: list[OutboxRow] = []
-        trouble: dict[str, list[str]] = {}
-        if not causes:
-            return out, trouble
-        accounts = [cause.enrollment.account_id for cause, _ in causes]
-        at = desk(self.tx, self.settings, self.connectors, self.catalog, accounts, now=self.now)
-        for cause, step in causes:
-            for planned in step.planned:
-                row = outbox_row(at, cause, planned)
-                if isinstance(row, OutboxRow):
-                    out.append(row)
-                else:
-                    trouble.setdefault(cause.enrollment.account_id, []).append(row)
-        return out, trouble
+    def _look(self, playbook: Playbook, verdicts: Mapping[str, Verdicts], part: _Part) -> dict[str, Advance]:
+        """Look at these; `playbook` is the version that they are on."""
+        if not verdicts:
+            return {}
+        before = self._before(part.found, verdicts)
+        closed = enrollments.last_closed_of(
+            self.tx, playbook.id, [each for each in verdicts if each not in before])
+        looks = self._looks(playbook, part, verdicts, before)
 
-    def _save(
-        self, playbook: Playbook, changed: Mapping[str, Advance], opened: dict[str, Enrollment],
-        decisions: Sequence[Decision], trouble: Mapping[str, list[str]],
-    ) -> None:
-        saved = []
-        for account_id, step in changed.items():
-            enrollment = step.enrollment
-            if enrollment is None:
-                continue
-            if account_id in trouble:
-                body = {**enrollment.body, "needs_attention": trouble[account_id]}
-                enrollment = replace(enrollment, body=body)
-            saved.append(enrollment)
-            if enrollment.state is State.CLOSED:
-                opened.pop(account_id, None)
-            else:
-                opened[account_id] = enrollment
-        versions.keep(self.tx, playbook.id, playbook.version, body=canonical_form(playbook),
-                      mode=playbook.mode.value, now=self.now)
-        enrollments.save(self.tx, saved)
-        enrollments.record(self.tx, decisions)
+        def again(subject_id: str, gates: Gates) -> Advance:
+            return advance(replace(looks[subject_id], gates=gates), before.get(subject_id), closed.get(subject_id))
 
-    def _clauses(self, playbook: Playbook, step: Advance, row: Mapping[str, Any]) -> tuple[Clause, ...]:
-        """What decided: of entering `scope` and `when`, of leaving what was true."""
-        reason = step.enrollment.reason if step.enrollment is not None else ""
-        exits = dict(playbook.exits)
-        state = _state(step)
-        chosen = [playbook.scope, playbook.when]
-        if reason.startswith("exit:"):
-            chosen = [exits[reason.removeprefix("exit:")]]
-        elif reason == "goal_met" and playbook.goal:
-            chosen = [playbook.goal.when]
-        elif state is State.RECOVERING or reason in ("cleared", "expired"):
-            chosen = [playbook.clears]
-        elif reason in ("lapsed", "cancelled"):
-            chosen = [playbook.when]
-        return tuple(clause for condition in chosen if condition is not None
-                     for clause in clauses_of(condition, row, self.catalog, self.now))
+        steps = {each: advance(look, before.get(each), closed.get(each)) for each, look in looks.items()}
+        self.gatekeeper.choose(playbook, part.seen, steps, {each: look.gates for each, look in looks.items()}, again)
+        for subject_id, step in steps.items():
+            if step.enrollment is not None and (step.changed or subject_id in part.found.moved):
+                self._note(Stepped(playbook, part.seen, before.get(subject_id), step), part.line)
+        return steps
 
-    def look_for_stale_sources(self, playbooks: Sequence[Playbook]) -> tuple[str, ...]:
-        """One incident for each source that is stale, naming the playbooks on hold; closed once it is fresh again."""
-        waiting: dict[str, set[str]] = {}
-        bounds: dict[str, Any] = {}
-        for playbook in (each for each in playbooks if each.mode is not Mode.PAUSED):
-            for name in facts_of(*playbook.conditions().values()):
-                spec = self.catalog[name]
-                if spec.fresh_within is not None:
-                    waiting.setdefault(spec.group, set()).add(playbook.id)
-                    bounds[spec.group] = min(spec.fresh_within, bounds.get(spec.group, spec.fresh_within))
-        open_now = {incident.group for incident in incidents.list_(self.tx, open_only=True)}
-        stale = []
-        for group, bound in sorted(bounds.items()):
-            reason = self._stale(group, bound)
-            if reason:
-                incidents.raise_(self.tx, group, reason, sorted(waiting[group]), self.now)
-                stale.append(f"{group}: {reason}; on hold: {', '.join(sorted(waiting[group]))}")
-            elif group in open_now:
-                incidents.close(self.tx, group, self.now)
-        return tuple(stale)
+    def _before(self, found: Editions, verdicts: Mapping[str, Verdicts]) -> dict[str, Enrollment]:
+        """The open enrollments of those who are looked at, whole."""
+        ids = dict(zip(found.opened["subject_id"].to_list(), found.opened["id"].to_list(), strict=True))
+        wanted = [ids[each] for each in verdicts if each in ids]
+        read = {each.subject_id: each for each in enrollments.by_id(self.tx, wanted).values()}
+        return {**read, **{each: moved for each, moved in found.moved.items() if each in read}}
 
-    def _stale(self, group: str, bound: Any) -> str:
-        column = f"as_of.{group}"
-        dated = self.frame[column].drop_nulls() if column in self.frame.columns else pl.Series(dtype=pl.Datetime)
-        if dated.is_empty():
-            return ""                       # never any data: nothing fell behind
-        old = dated.filter(dated < self.now - bound)
-        if old.len() <= STALE_SHARE * dated.len():
-            return ""
-        newest = dated.max()
-        assert isinstance(newest, datetime)
-        return (f"{old.len()} of {dated.len()} accounts have data older than {age_text(bound)}; "
-                f"the newest is {age_text(self.now - newest)} old")
+    def _looks(
+        self, playbook: Playbook, part: _Part, verdicts: Mapping[str, Verdicts], before: Mapping[str, Enrollment],
+    ) -> dict[str, Look]:
+        asked, accounts = part.asked, part.seen.accounts(verdicts)
+        briefs = self.frames.briefs(accounts.values())
+        gates = self.gatekeeper.first(playbook, part.seen, accounts)
+        sent = self._sent(playbook, before)
+        began = self.standing.get(playbook.id, Standing(None, True))
+        switched_on = self.whole and began.since is not None and not began.seen
+        since: Mapping[str, datetime] = {}
+        if switched_on and playbook.backlog is Backlog.USE_HISTORY and playbook.subject is Subject.ACCOUNT:
+            entering = [each for each, seen_ in verdicts.items() if each not in before and seen_.of("when") is TRUE]
+            since = true_since(self.tx, playbook, entering, self.catalog, self.now)
+        looks = {}
+        for subject_id, found in verdicts.items():
+            account_id = accounts[subject_id]
+            brief, states = briefs.get(account_id, NOBODY), sent.get(subject_id, {})
+            looks[subject_id] = Look(
+                playbook, account_id, found, self.now,
+                self.calendar_of(playbook.calendar, brief.owner_zone, brief.zone), gates[subject_id], subject_id,
+                asked.cause(subject_id), subject_id in asked.undoing,
+                frozenset(key for key, state in states.items() if state == "delivered"),
+                frozenset(key for key, state in states.items() if state in ("failed", "expired")),
+                switched_on, since.get(subject_id))
+        return looks
 
+    def _sent(self, playbook: Playbook, before: Mapping[str, Enrollment]) -> dict[str, dict[str, str]]:
+        """By subject, what became of its actions, where a step waits for them or one was given up."""
+        waits = any(step.needs for step in playbook.steps())
+        asked = {each.id: subject_id for subject_id, each in before.items() if each.entered_at is not None and (
+            waits or each.id in self.given_up or "needs_attention" in each.body)}
+        return {asked[name]: states for name, states in outbox.steps(self.tx, list(asked)).items()}
 
-def _state(step: Advance) -> State | None:
-    return step.enrollment.state if step.enrollment is not None else None
+    def _gone(self, playbook: Playbook, subjects: Sequence[str], line: _Line) -> None:
+        """What the playbook enrolled is there no more; a look at a few accounts cannot tell."""
+        if not self.whole or not subjects:
+            return
+        opened = self.opened[playbook.id].filter(pl.col("subject_id").is_in(list(subjects)))
+        for enrollment in enrollments.by_id(self.tx, opened["id"].to_list()).values():
+            done = cancelled(enrollment, f"the {playbook.subject} is gone", self.now)
+            step = Advance(done.enrollment, done.decision, (), True)
+            seen = self.frames.of(playbook.subject)
+            assert seen is not None
+            self._note(Stepped(playbook, seen, enrollment, step), line)
+
+    def _note(self, stepped: Stepped, line: _Line) -> None:
+        self.changed.append(stepped)
+        line.note(stepped.before, stepped.step)
+        assert stepped.step.enrollment is not None
+        self.gatekeeper.note(stepped.playbook, stepped.before, stepped.step.enrollment)
+
+    def _with_parents(self, playbooks: Sequence[Playbook]) -> Sequence[str] | None:
+        """The accounts of a look at a few, with those above them where a playbook is inhibited."""
+        if self.account_ids is None or not any(each.inhibited_by for each in playbooks):
+            return self.account_ids
+        return sorted({each for account_id in self.account_ids for each in self.frames.lineage(account_id)})
+
+    @property
+    def whole(self) -> bool:
+        """Whether everybody is looked at."""
+        return self.account_ids is None

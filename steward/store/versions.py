@@ -22,6 +22,12 @@ def keep(tx: Connection, playbook_id: str, version: str, *, body: str, mode: str
     return True
 
 
+def known(tx: Connection) -> set[tuple[str, str]]:
+    """Every (playbook id, version) that is stored."""
+    return {(row.playbook_id, row.version)
+            for row in tx.execute(select(playbook_version.c.playbook_id, playbook_version.c.version))}
+
+
 def body(tx: Connection, playbook_id: str, version: str) -> str | None:
     """The canonical form, None where that version was never evaluated."""
     found: str | None = tx.scalar(select(playbook_version.c.body).where(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,8 +16,11 @@ from steward.engine.messages import read_messages
 from steward.engine.walk import clauses_of
 from steward.facts.catalog import catalog as real_catalog
 from steward.model.actions import DeliveryClass, Message, OpenCta, Recipient
-from steward.pipeline.actions import Cause, Desk, outbox_row
-from steward.pipeline.people import People, Person
+from steward.pipeline.actions import actions_of
+from steward.pipeline.calendars import calendars
+from steward.pipeline.cards import Cause
+from steward.pipeline.desk import Desk
+from steward.pipeline.people import People, Person, Whom
 from steward.settings import Company, Routing, Settings
 from steward.store.outbox import OutboxRow
 
@@ -77,12 +79,12 @@ def test_the_first_who_can_be_told_is_told(
     csm: str | None, manager: str | None, wanted: list[str], expected: Recipient,
 ) -> None:
     """People leave; the message must still reach somebody."""
-    assert people(csm, manager).first("acct_1", wanted) == expected
+    assert people(csm, manager).first(Whom("acct_1"), wanted) == expected
 
 
 def test_without_a_channel_nobody_may_be_left() -> None:
     """Then it is said, not swallowed."""
-    assert people("gone", said=settings(channel="")).first("acct_1", ["csm"]) is None
+    assert people("gone", said=settings(channel="")).first(Whom("acct_1"), ["csm"]) is None
 
 
 def connectors() -> dict[str, Connector]:
@@ -109,10 +111,14 @@ def made(part: str, position: int, name: str = "Acme", book: Playbook | None = N
     assert entered.enrollment is not None
     said = settings(**routing)
     desk = Desk(said, connectors(), CATALOG, people("ana", said=said), {"acct_1": {"crm": "001A"}}, NOW,
-                Calendar(ZoneInfo("Europe/Berlin")))
+                calendars(said, NOW))
     cause = Cause(book, entered.enrollment, row, clauses_of(book.when, row, CATALOG, NOW))
     key = f"it/acct_1/1/{part}.{position}/1"
-    return outbox_row(desk, cause, Planned(part, f"{part}[{position}]", key))  # type: ignore[arg-type]  # the test's own words
+    found = actions_of(desk, cause, Planned(part, f"{part}[{position}]", key))  # type: ignore[arg-type]  # the test's own words
+    if isinstance(found, str):
+        return found
+    [decided] = found
+    return decided.row
 
 
 def test_a_cta_goes_where_the_account_is_known() -> None:
