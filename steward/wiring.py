@@ -62,7 +62,6 @@ class Hub:
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     _connected: dict[str, Connection] = field(default_factory=dict)
-    _touched: Sequence[str] = ()                # by calls that are worked off, and still to be looked at
     _live: Mapping[str, Release] = field(default_factory=dict)
     _playbooks: tuple[Playbook, ...] = ()
 
@@ -94,7 +93,7 @@ class Hub:
     def catalog(self) -> Mapping[str, FactSpec]:
         from steward.facts.catalog import catalog
 
-        return catalog(self.metrics, self.settings.company.currency)
+        return catalog(self.metrics, self.settings.company.currency, self.settings.facts)
 
     @cached_property
     def scorecard(self) -> Scorecard:
@@ -145,8 +144,12 @@ class Hub:
         """Derive the facts of all accounts, or of those named."""
         from steward.pipeline.derive import derive
 
+        live = self.playbooks
+        waited_for = {name for each in live for name in (each.trigger.event, each.revoke_on)
+                      if isinstance(name, str) and name}
         return derive(self.db, self.settings, self.catalog, self.scorecard, self.clock(),
-                      connectors=self.connectors, account_ids=account_ids)
+                      connectors=self.connectors, account_ids=account_ids, events=waited_for,
+                      subjects={each.subject.value for each in (*live, *self.drafts.playbooks)} - {"account"})
 
     def evaluate(self, account_ids: Sequence[str] | None = None) -> EvaluateReport:
         """Evaluate every playbook that is live over all accounts, or over those named.
@@ -236,27 +239,40 @@ class Hub:
     def work_off(self) -> bool:
         """Work off some of the calls that wait: records, facts, decisions, actions; whether any waited.
 
-        Accounts that could not be looked at, as the database was busy, are looked at the next time; after a crash
-        the next sweep does.
+        Accounts that could not be looked at, as the database was busy or the process died, are looked at the next time;
+        those that a fault of ours keeps from it are left to the next sweep, so that they stop nobody else.
         """
         from steward import operate
         from steward.pipeline.drain import Identify, drain
+        from steward.store import touched
 
         report = drain(self.db, _Late(self), self.connectors, operate.acknowledge_in, self.clock(),
                        identify=Identify(self.settings.truth, tuple(self.connectors)))
-        touched = sorted({*self._touched, *report.account_ids})
-        self._touched = ()
-        if touched:
+        with self.db.read() as tx:
+            left = touched.list_(tx)
+        if left:
             try:
-                self.derive(touched)
-                if self.playbooks:
-                    self.evaluate(touched)
+                self._look_at(sorted(left))
             except TryAgain:
-                self._touched = touched
                 raise
-        if touched or report.responses:
+            except Exception:
+                self._strike(left)
+                raise
+            self._strike(left)
+        if left or report.responses:
             self.deliver()
         return bool(report.done + report.parked)
+
+    def _look_at(self, account_ids: Sequence[str]) -> None:
+        self.derive(account_ids)
+        if self.playbooks:
+            self.evaluate(account_ids)
+
+    def _strike(self, looked_at: Mapping[str, str]) -> None:
+        from steward.store import touched
+
+        with self.db.write() as tx:
+            touched.strike(tx, looked_at)
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""

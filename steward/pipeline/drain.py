@@ -1,6 +1,7 @@
 """Drain: calls that were received become records, in the transaction that closes them.
 
-The report names the accounts they touched, for the caller to derive, evaluate and deliver.
+The report names the accounts they touched, and `store.touched` notes them in that transaction, for the caller to
+derive, evaluate and deliver whatever happens in between.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from steward.contracts import Connection, Connector
 from steward.model.errors import StewardError, TryAgain
 from steward.model.records import Noun, Record
-from steward.store import identity, inbox, records
+from steward.store import identity, inbox, records, touched
 from steward.store.database import Database
 from steward.store.inbox import Delivery
 
@@ -141,6 +142,7 @@ class _Work:
                 if inbox.done(tx, call.delivery):  # else another worker has it by now
                     self._take_in(tx, call)
                     self._done += 1
+            touched.note(tx, self._accounts, self._now)
 
     def store_alone(self, call: _Parsed) -> None:
         before = (self._done, self._records, self._responses, set(self._accounts))

@@ -325,6 +325,12 @@ inbox = Table(
     Index("inbox_due", "state", "received_at"),
 )
 
+touched = Table(                                           # changed by a call, and not looked at since
+    "touched", metadata,
+    Column("account_id", String(40), primary_key=True),
+    Column("touched_at", String(40), nullable=False),
+)
+
 audit = Table(
     "audit", metadata,
     Column("number", Integer, primary_key=True),

@@ -140,3 +140,8 @@ def _silences_events_and_digests() -> None:
     )
     unsent = sa.text("sent_in IS NULL")
     op.create_index('digest_due', 'digest_line', ['due_at'], sqlite_where=unsent, postgresql_where=unsent)
+    op.create_table(
+        'touched',
+        sa.Column('account_id', sa.String(40), primary_key=True),
+        sa.Column('touched_at', sa.String(40), nullable=False),
+    )
