@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from steward.engine.calendars import Calendar
 from steward.engine.explain import Explanation, Standing
 from steward.engine.explain import explain as explain_row
-from steward.engine.freshness import freshen_row
+from steward.engine.gates import Gates, gate_of
 from steward.engine.language import Mode, Playbook
 from steward.engine.load import reload
 from steward.model.enrollments import State
 from steward.model.errors import ConfigError
 from steward.model.records import Noun
+from steward.pipeline.calendars import calendars
+from steward.pipeline.frames import OWNER, Frames, Seen
+from steward.pipeline.gatekeeping import Gatekeeper, asks_work
 from steward.store import enrollments as store_enrollments
 from steward.store import facts as store_facts
 from steward.store import identity, releases, versions
 from steward.store.releases import RETIRED
 from steward.views.find import NOTHING_DERIVED, find_account, name_of
-from steward.views.standing import Way, gates_of, ways
-from steward.views.subjects import seen
+from steward.views.gate_words import gates_as_then
+from steward.views.standing import Way, ways
+from steward.views.subjects import frames_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
     from steward.contracts import Connector
+    from steward.engine.calendars import Calendar
     from steward.model.facts import FactSpec
     from steward.settings import Settings
     from steward.store.database import Database
@@ -53,35 +58,77 @@ def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
     with db.read() as tx:
         account_id = find_account(tx, wanted)
         live = playbook if at is None else _live_then(tx, playbook, catalog, at)
-        found = seen(tx, live, [account_id], at)
-        if found is None or (found.frame.is_empty() and live.subject == "account"):
-            when = f" at {at:%Y-%m-%d %H:%M}Z" if at else ""
-            raise ConfigError(f'account "{account_id}"{when}: '
-                              + ("nothing was known of it then" if at else NOTHING_DERIVED))
+        frames = frames_of(tx, live, catalog, now, [account_id], at)
+        seen = frames.of(live.subject) if frames else None
+        if frames is None or frames.accounts.frame.is_empty():
+            raise ConfigError(f'account "{account_id}": ' + (f"nothing was known of it at {at:%Y-%m-%d %H:%M}Z"
+                                                             if at else NOTHING_DERIVED))
+        asking = _Asking(tx, live, catalog, settings, at or now, at is not None, frames,
+                         _sources(tx, account_id, connectors or {}))
         stood = ways(tx, live.id, account_id, at)
-        sources = _sources(tx, account_id, connectors or {})
-        out = []
-        for row in found.frame.iter_rows(named=True):
-            named = {**row, "account.name": row.get("account.name") or name_of(row, tx, account_id)}
-            way = stood.get(str(row.get("subject_id") or account_id), Way())
-            out.append(_explained(tx, live, catalog, settings, named, way, at or now, then=at is not None,
-                                  sources=sources))
-        return tuple(out)
+        return tuple(asking.about(seen, row, stood) for row in seen.frame.iter_rows(named=True)) if seen else ()
 
 
-def _explained(  # noqa: PLR0917  one subject with all that is known of it
-    tx: Transaction, live: Playbook, catalog: Mapping[str, FactSpec], settings: Settings, row: Mapping[str, Any],
-    way: Way, moment: datetime, *, then: bool, sources: Mapping[str, str],
-) -> Explanation:
-    opened, playbook = way.opened, live
-    if opened is not None and opened.state in _IN_FLIGHT and opened.version != live.version:
-        playbook = _version(tx, live, opened.version, catalog) or live
-    fresh = {**freshen_row(row, catalog, moment), "subject_id": row.get("subject_id")}
-    gates = gates_of(tx, playbook, fresh, moment, then=then)
-    standing = Standing(
-        _calendar(settings, playbook, row, moment), opened, way.closed, gates, way.entry, live.version,
-        "" if then else _room(tx, playbook, row))
-    return explain_row(playbook, row, catalog, moment, standing, sources=sources)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One question about one account: what is the same for all of its subjects."""
+
+    tx: Transaction
+    live: Playbook
+    catalog: Mapping[str, FactSpec]
+    settings: Settings
+    moment: datetime
+    then: bool
+    frames: Frames
+    sources: Mapping[str, str]
+
+    def about(self, seen: Seen, row: Mapping[str, Any], stood: Mapping[str, Way]) -> Explanation:
+        """The answer for the subject of `row`."""
+        subject = str(row[seen.key])
+        way = stood.get(subject, Way())
+        playbook = self._pinned(way)
+        standing = Standing(
+            self._calendar(playbook, row), way.opened, way.closed, self._gates(playbook, seen, subject, way),
+            way.entry, self.live.version, "" if self.then else self._room(playbook, row))
+        named = {**row, "account.name": name_of(row, self.tx, str(row["account_id"]))}
+        return explain_row(playbook, named, self.catalog, self.moment, standing, sources=self.sources)
+
+    def _pinned(self, way: Way) -> Playbook:
+        """The version that an enrollment in flight is on, in the mode of what is live."""
+        opened, live = way.opened, self.live
+        if opened is None or opened.state not in _IN_FLIGHT or opened.version == live.version:
+            return live
+        body = versions.body(self.tx, live.id, opened.version)
+        return live if body is None else reload(
+            body, f"{live.id}@{opened.version}", self.catalog, mode=live.mode, ramp=live.ramp, priority=live.priority)
+
+    def _gates(self, playbook: Playbook, seen: Seen, subject: str, way: Way) -> Gates:
+        if self.then:
+            line = self.frames.lineage(str(seen.accounts([subject])[subject]))
+            inhibiting = {
+                name: [found.opened for each in line for found in ways(self.tx, name, each, self.moment).values()
+                       if found.opened is not None]
+                for name in playbook.inhibited_by}
+            return gates_as_then(self.tx, playbook, self.frames, seen, subject, inhibiting, self.moment)
+        opened = store_enrollments.open_frame(self.tx, self.moment)
+        keeper = Gatekeeper(self.tx, self.frames, (playbook,), opened, self.moment, False)
+        gates = keeper.first(playbook, seen, seen.accounts([subject]))[subject]
+        reason = way.opened.reason if way.opened is not None and way.opened.state is State.BLOCKED else ""
+        return replace(gates, cap=reason.removeprefix("caps: ")) if gate_of(reason) == "caps" else gates
+
+    def _calendar(self, playbook: Playbook, row: Mapping[str, Any]) -> Calendar:
+        return calendars(self.settings, self.moment)(
+            playbook.calendar, row.get("account.csm_timezone"), row.get("account.timezone"))
+
+    def _room(self, playbook: Playbook, row: Mapping[str, Any]) -> str:
+        """ "owner has 11 of 15 open", of all playbooks together."""
+        owner = row.get(OWNER)
+        owned = store_facts.latest(self.tx, names=[OWNER])
+        if not owner or owned is None or not asks_work(playbook):
+            return ""
+        theirs = {each["account_id"] for each in owned.frame.iter_rows(named=True) if each[OWNER] == owner}
+        count = sum(each.count for each in store_enrollments.work(self.tx) if each.account_id in theirs)
+        return f"owner has {count} of {playbook.caps.owner} open"
 
 
 def _live_then(tx: Transaction, playbook: Playbook, catalog: Mapping[str, FactSpec], at: datetime) -> Playbook:
@@ -96,31 +143,6 @@ def _live_then(tx: Transaction, playbook: Playbook, catalog: Mapping[str, FactSp
         return playbook
     return reload(body, f"{playbook.id}@{then.version}", catalog, mode=Mode(then.mode), ramp=then.ramp,
                   priority=then.priority)
-
-
-def _version(tx: Transaction, live: Playbook, version: str, catalog: Mapping[str, FactSpec]) -> Playbook | None:
-    """The version that an enrollment in flight is pinned to, in the mode of what is live."""
-    body = versions.body(tx, live.id, version)
-    if body is None:
-        return None
-    return reload(body, f"{live.id}@{version}", catalog, mode=live.mode, ramp=live.ramp, priority=live.priority)
-
-
-def _calendar(settings: Settings, playbook: Playbook, row: Mapping[str, Any], moment: datetime) -> Calendar:
-    from steward.pipeline.calendars import calendars
-
-    return calendars(settings, moment)(playbook.calendar, row.get("account.csm_timezone"), row.get("account.timezone"))
-
-
-def _room(tx: Transaction, playbook: Playbook, row: Mapping[str, Any]) -> str:
-    """ "owner has 11 of 15 open", of all playbooks together."""
-    owner = row.get("account.csm_email")
-    owned = store_facts.latest(tx, names=["account.csm_email"])
-    if not owner or owned is None:
-        return ""
-    theirs = {row["account_id"] for row in owned.frame.iter_rows(named=True) if row["account.csm_email"] == owner}
-    count = sum(each.count for each in store_enrollments.work(tx) if each.account_id in theirs)
-    return f"owner has {count} of {playbook.caps.owner} open"
 
 
 def _sources(tx: Transaction, account_id: str, connectors: Mapping[str, Connector]) -> dict[str, str]:

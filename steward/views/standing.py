@@ -1,22 +1,18 @@
-"""Where a subject stands in a playbook, now or as known at an earlier instant: enrollments and gates."""
+"""Where a subject stands in a playbook, now or as known at an earlier instant: its enrollments and decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from steward.engine.gates import Gates
-from steward.engine.language import Playbook
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.store import enrollments as store_enrollments
-from steward.store import silences
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
-DO_NOT_CONTACT = "account.do_not_contact"
 _MANY = 10_000
 
 
@@ -46,34 +42,6 @@ def ways(tx: Transaction, playbook_id: str, account_id: str, at: datetime | None
         is_closed = then.state is State.CLOSED
         out[then.subject_id] = replace(way, closed=then) if is_closed else replace(way, opened=then, entry=entry)
     return out
-
-
-def gates_of(
-    tx: Transaction, playbook: Playbook, row: Mapping[str, Any], at: datetime, *, then: bool = False,
-) -> Gates:
-    """What the gates say of the subject of `row` (freshened); `then`: as known at `at`, and not now."""
-    account_id = str(row["account_id"])
-    inhibitor = ""
-    for name in playbook.inhibited_by:
-        for way in ways(tx, name, account_id, at if then else None).values():
-            if way.opened is not None and way.opened.state is not State.BLOCKED:
-                inhibitor = inhibitor or name
-    silenced = next((each.text for each in silences.active(tx, at) if matches(each.matchers, playbook.id, row)), "")
-    entered: Sequence[datetime] = ()
-    if playbook.at_most is not None:
-        subject = str(row.get("subject_id") or account_id)
-        long_ago = at - (playbook.at_most.within.elapsed() or 2 * (at - at))
-        entered = [each for each in store_enrollments.entered(tx, playbook.id, long_ago, [subject]).get(subject, [])
-                   if each <= at]
-    return Gates(row.get(DO_NOT_CONTACT) is True, inhibitor, silenced=silenced, entered_at=tuple(entered))
-
-
-def matches(matchers: Mapping[str, Any], playbook_id: str, row: Mapping[str, Any]) -> bool:
-    """Whether a silence is about this subject in this playbook: all of its matchers must fit."""
-    known = {"playbook": playbook_id, "account": row.get("account_id"), "owner": row.get("account.csm_email")}
-    return all(
-        str(known[name] if name in known else row.get(name)).casefold() == str(wanted).casefold()
-        for name, wanted in matchers.items())
 
 
 def _as_of(enrollment: Enrollment, told: Sequence[Decision], at: datetime) -> Enrollment | None:

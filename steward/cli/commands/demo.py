@@ -37,8 +37,8 @@ def demo(
     once: Annotated[bool, Parameter(negative="", help="Run the main job once and end.")] = False,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="One JSON object on stdout.")] = False,
 ) -> int:
-    """Sync a made-up company from Salesforce, HubSpot and product usage, apply and evaluate the shipped playbooks, and act
-    in Slack and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
+    """Sync a made-up company from Salesforce, HubSpot and product usage, apply and evaluate the shipped playbooks,
+    and act in Slack and in the CRMs. Stays up with schedules and webhooks until Ctrl-C."""
     _check(accounts)
     for number in (signal.SIGTERM, signal.SIGINT):     # a shell starts what it puts behind `&` with SIGINT ignored
         signal.signal(number, signal.default_int_handler)

@@ -55,7 +55,7 @@ def plans_of(hub: Hub, drafts: Sequence[Playbook], before: Playbook | None = Non
     for each in drafts:
         other = before or live.get(each.id)
         other = None if other is not None and other.version == each.version and before is None else other
-        out.append(views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), before=other))
+        out.append(views.plan(hub.db, each, hub.catalog, hub.settings, hub.clock(), hub.playbooks, before=other))
     return out
 
 
