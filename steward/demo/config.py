@@ -19,6 +19,7 @@ _TRUTH = {
     "account.lifecycle": _CRMS, "account.segment": _CRMS, "account.industry": _CRMS[::-1],
     "account.employees": _CRMS[::-1], "contact": _CRMS,
 }
+_SUPPORT_DESK = {"workdays": ["mon", "tue", "wed", "thu", "fri", "sat"], "hours": "07:00-22:00"}
 _HEAD = """# The demo company. `steward doctor --config FILE` says whether everything here can be reached.
 # The file is written anew at each start of the demo: the sandboxes listen on other ports then.
 """
@@ -36,6 +37,7 @@ def config_text(settings: Mapping[str, Mapping[str, Any]], *, playbooks: Path, d
         "company": {
             "name": "Steward Demo", "currency": "USD", "timezone": "Europe/London", "roles": {"vp_cs": VP_EMAIL},
             "rates": {currency: rate for currency, rate in RATES.items() if currency != "USD"},
+            "calendar": {"holidays": {"country": "GB"}}, "calendars": {"support_desk": _SUPPORT_DESK},
         },
         "store": {"url": database_url, "data_dir": "data"},
         "connections": {

@@ -19,6 +19,10 @@ company:
   timezone: Europe/Berlin       # IANA; business days are counted here
   roles: {{}}                     # vp_cs: ana@example.com       then `to: role:vp_cs` in a playbook
   rates: {{}}                     # EUR: 1.08                    1 EUR in your currency; else it is unknown
+  calendar: {{}}                  # hours: "09:00-17:00"; holidays: {{country: DE, subdiv: BE, extra: [2026-12-24]}}
+  calendars:                    # others by name, for `calendar: support_desk` in a playbook
+    support_desk: {{workdays: [mon, tue, wed, thu, fri, sat], hours: "07:00-22:00"}}
+  queues: {{}}                    # renewals: [ana@example.com, ben@example.com]      then `assign: queue:renewals`
 
 store:
   url: ""                       # "" is SQLite in data_dir; production: postgresql://user:${{PASSWORD}}@host/steward
