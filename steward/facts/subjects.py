@@ -130,7 +130,7 @@ def _said(contacts: pl.DataFrame, responses: pl.DataFrame, basis: Basis) -> pl.D
 def _opportunities(deals: pl.DataFrame, people: pl.DataFrame, order: Sequence[str], basis: Basis) -> pl.DataFrame:
     rank = rank_of(order)
     since = basis.days_since(pl.col("close_on"))
-    closed = pl.col("is_closed") | pl.col("is_won")
+    closed = pl.when(pl.col("is_won")).then(pl.lit(value=True)).otherwise("is_closed")
     recent = ~closed.fill_null(value=False) | (since <= _CLOSED_DAYS).fill_null(value=True)
     owners = people.select(
         "connection", pl.col("external_id").alias("owner_external_id"), pl.col("name").alias("opportunity.owner"),

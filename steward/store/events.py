@@ -107,9 +107,9 @@ def _insert_new(tx: Connection, table: Any, rows: list[dict[str, Any]]) -> int:
     if not rows:
         return 0
     make = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    keys = [column.name for column in table.primary_key]
-    ordered = sorted(rows, key=lambda row: [row[key] for key in keys])  # two writers never wait in a ring
-    return tx.execute(make(table).on_conflict_do_nothing(), ordered).rowcount
+    keys = list(table.primary_key)
+    ordered = sorted(rows, key=lambda row: [row[key.name] for key in keys])  # two writers never wait in a ring
+    return len(tx.execute(make(table).on_conflict_do_nothing().returning(keys[0]), ordered).all())
 
 
 def _selected() -> Any:

@@ -14,11 +14,12 @@ from connectors.slack import CONNECTOR as SLACK
 from steward.contracts import Connector, Cursor, Stream
 from steward.facts.catalog import catalog
 from steward.facts.scorecard import load_scorecard
+from steward.model.company_facts import CompanyFact
 from steward.model.money import Money
 from steward.model.records import Noun, Record, Value
 from steward.pipeline.derive import DeriveReport, derive, read_to_the_end
 from steward.settings import Company, Settings
-from steward.store import cursors, facts, identity, records
+from steward.store import cursors, events, facts, identity, records
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 TODAY = NOW.date()
@@ -27,7 +28,7 @@ CARD = load_scorecard(None, FACTS)
 SETTINGS = Settings(company=Company(currency="EUR", rates={"USD": 0.8}))
 STREAMS = {
     "accounts": Noun.ACCOUNT, "people": Noun.PERSON, "contracts": Noun.SUBSCRIPTION, "cases": Noun.TICKET,
-    "old_cases": Noun.TICKET, "events": Noun.USAGE_EVENT,
+    "old_cases": Noun.TICKET, "events": Noun.USAGE_EVENT, "deals": Noun.OPPORTUNITY,
 }
 CRM = Connector(
     name="crm", title="A CRM", load_settings=SLACK.load_settings, connect=SLACK.connect, load_sandbox=SLACK.load_sandbox,
@@ -182,3 +183,102 @@ def test_an_empty_store_gives_an_empty_snapshot(database: Any) -> None:
     report = run(database)
 
     assert (report.accounts, report.facts, report.as_of["crm"]) == (0, 0, None)
+
+
+# ---- events, subjects, families ----
+
+
+DEALS = ("o1", {"account_external_id": "1", "name": "More seats", "kind": "expansion", "is_closed": False, "is_won": False,
+                "close_on": date(2026, 3, 1), "created_at": NOW - timedelta(days=20)})
+WON = ("o1", {**DEALS[1], "is_closed": True, "is_won": True})
+
+
+def more(database: Any, now: datetime, account_ids: list[str] | None = None) -> DeriveReport:
+    """Derive as live playbooks over opportunities and their events ask."""
+    with database.write() as tx:
+        identity.resolve(tx, now, SETTINGS.truth)
+    return derive(database, SETTINGS, FACTS, CARD, now, connectors={"crm": CRM}, account_ids=account_ids,
+                  events=["crm.opportunity.closed_won", "opportunity.reopened"], subjects=["opportunity"])
+
+
+def told(database: Any) -> list[str]:
+    with database.read() as tx:
+        return sorted(each.id for each in events.list_(tx))
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_deal_is_won_opened_again_and_won_a_second_time(database: Any, put: Put, *, alone: bool) -> None:
+    """Each is one event, whether a webhook brought it or the nightly run, and however often it is derived."""
+    put("accounts", ("1", {"name": "Acme"}), ("2", {"name": "Bolt"}))
+    put("deals", DEALS)
+    more(database, NOW)
+    only = [known(database)["Acme"]["account_id"]] if alone else None
+    counts = []
+    for minute, deal in enumerate((DEALS, WON, WON, DEALS, DEALS, WON), start=1):
+        put("deals", deal)
+        counts.append(more(database, NOW + timedelta(minutes=minute), only).events)
+
+    assert counts == [0, 1, 0, 1, 0, 1]
+    assert told(database) == ["crm/opportunity/o1/closed_won", "crm/opportunity/o1/closed_won/2",
+                              "crm/opportunity/o1/reopened"]
+
+
+def test_no_event_is_kept_that_nobody_waits_for(database: Any, put: Put) -> None:
+    """A company without event playbooks pays nothing for them."""
+    put("accounts", ("1", {"name": "Acme"}))
+    put("deals", WON)
+
+    assert run(database).events == 0
+    assert told(database) == []
+
+
+def test_opportunities_are_subjects_of_all_accounts_and_newer_of_one(database: Any, put: Put) -> None:
+    """A playbook over opportunities sees the stage that a webhook brought a second ago."""
+    put("accounts", ("1", {"name": "Acme"}), ("2", {"name": "Bolt"}))
+    put("deals", DEALS, ("o2", {"account_external_id": "2", "close_on": TODAY}))
+    report = more(database, NOW)
+    acme = known(database)["Acme"]
+    put("deals", WON)
+    alone = more(database, NOW + timedelta(minutes=1), [acme["account_id"]])
+    with database.read() as tx:
+        found = facts.subjects(tx, "opportunity")
+        of_acme = facts.subjects(tx, "opportunity", [acme["account_id"]])
+
+    assert (report.subjects, alone.subjects) == (2, 1)
+    assert dict(found.select("external_id", "opportunity.is_won").iter_rows()) == {"o1": True, "o2": None}
+    assert of_acme.select("account_id", "opportunity.days_since_won", "as_of.crm").row(0) == (
+        acme["account_id"], 4, acme["as_of.crm"])
+
+
+def test_families_and_facts_of_the_company_come_with_the_settings(database: Any, put: Put) -> None:
+    """A subsidiary knows its head, and a custom field is a fact as any other."""
+    own = {"company.tier": CompanyFact(field="custom.tier", type="text", meaning="Our tier of service.")}
+    put("accounts", ("1", {"name": "Acme"}), ("2", {"name": "Bolt", "parent_external_id": "1", "custom.tier": "gold"}))
+    run(database)
+    settings = SETTINGS.model_copy(update={"facts": own})
+    derive(database, settings, catalog(currency="EUR", own=own), CARD, NOW + timedelta(minutes=1), connectors={"crm": CRM})
+    acme, bolt = known(database)["Acme"], known(database)["Bolt"]
+
+    assert (bolt["account.parent"], bolt["account.family"], acme["account.parent"]) == (
+        acme["account_id"], acme["account_id"], None)
+    assert (bolt["company.tier"], acme["company.tier"]) == ("gold", None)
+    derive(database, settings, catalog(currency="EUR", own=own), CARD, NOW + timedelta(minutes=2), connectors={"crm": CRM},
+           account_ids=[bolt["account_id"]])
+    assert known(database)["Bolt"]["account.family"] == acme["account_id"]
+
+
+def test_the_score_of_a_week_ago_is_remembered(database: Any, put: Put) -> None:
+    """A drop within a week is seen before that of a month."""
+    put("accounts", ("1", {"name": "Acme"}))
+    put("contracts", ("c1", {"account_external_id": "1", "status": "active", "seats": 8, "payment_overdue_days": 0}))
+    use(database, {"1": range(1, 181)})
+    put("cases")
+    run(database, NOW - timedelta(days=8))
+    before = known(database)["Acme"]["health.score"]
+    put("cases", *((f"t{n}", {"account_external_id": "1", "status": "open", "priority": "urgent", "opened_at": NOW})
+                   for n in range(3)))
+    run(database)
+    acme = known(database)["Acme"]
+
+    assert acme["health.change_7d"] == pytest.approx(acme["health.score"] - before)
+    assert (acme["health.change_7d"] < 0, acme["health.change_28d"]) == (True, None)
