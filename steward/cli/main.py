@@ -29,6 +29,7 @@ _COMMANDS = (
     ("evaluate", "Derive the facts and evaluate the playbooks."),
     ("deliver", "Deliver the actions that are due."),
     ("serve", "Serve the API and the webhooks."),
+    ("schema", "The JSON Schema of playbooks, by which an editor completes and checks."),
     ("explain", "Why a playbook did or did not fire for an account, now or then."),
 )
 for _name, _help in _COMMANDS:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from steward.engine.canonical import canonical, document, version_of
 from steward.engine.document import Block, read
+from steward.engine.editor_schema import playbook_schema
 from steward.engine.findings import Findings
 from steward.engine.language import Mode, Playbook
 from steward.engine.load import load_folder, load_playbook, reload
@@ -160,6 +162,9 @@ documents = st.fixed_dictionaries(
     })
 
 
+SCHEMA = Draft202012Validator(playbook_schema(FACTS))
+
+
 def read_back(playbook: Playbook) -> Playbook:
     again = reload(canonical(playbook), "stored", FACTS, mode=playbook.mode, ramp=playbook.ramp, priority=playbook.priority)
     return replace(again, file=playbook.file)
@@ -182,6 +187,13 @@ def test_whatever_can_be_written_is_read_back_from_its_canonical_form(written: d
     assert again == playbook
     assert (again.version, canonical(again)) == (playbook.version, canonical(playbook))
     assert version_of(replace(playbook, mode=Mode.LIVE, ramp=0.5, priority=1)) == playbook.version
+
+
+@given(documents)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_can_be_written_an_editor_takes(written: dict[str, Any]) -> None:
+    """A red line under what is right teaches people to look away."""
+    assert [(list(each.absolute_path), each.message[:300]) for each in SCHEMA.iter_errors(written)] == []
 
 
 @pytest.mark.parametrize("playbook", load_folder(FOLDER, whole_catalog()), ids=lambda playbook: playbook.id)

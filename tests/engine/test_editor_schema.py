@@ -1,0 +1,145 @@
+"""The JSON Schema of playbooks says what the reader says, while one writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from steward.engine.editor_schema import USAGE, playbook_schema
+from steward.engine.field_table import FIELD_TABLE, MODIFIER_TABLE, STEP_TABLE, names
+from steward.engine.load import playbook_files
+from steward.facts.catalog import catalog as whole_catalog
+from steward.model.facts import FactSpec
+
+FOLDER = Path(__file__).resolve().parents[2] / "playbooks"
+FACTS: Mapping[str, FactSpec] = whole_catalog()
+SCHEMA = playbook_schema(FACTS)
+ALL_OF_IT = """\
+id: everything
+title: Everything
+why: So that no field is forgotten.
+owner: cs-ops
+subject: account
+scope: account.lifecycle in [onboarding, customer]
+trigger: {deadline: {expect: milestone.first_value, within: 30d, of: subscription.start}}
+when: {not: {any: [health.score is unknown, account.arr < 10k USD]}}
+until: milestone.first_value.reached == true
+for: 2bd
+keep_for: 12h
+backlog: use_history
+again_after: 30d
+at_most: 3 per 365d
+priority: 80
+caps: {account: 1, owner: 10}
+inhibited_by: [health_drop]
+limit: 25 or 5%
+holdout: {share: 10%, salt: spring, by: [account.segment]}
+calendar: account
+do:
+  - {id: call, cta: {type: onboarding, due: 2bd, assign: [csm, queue:onboarding], priority: high}}
+  - {wait: 3d, if: account.arr >= 50k USD}
+  - {message: {to: [csm, channel:cs], template: card, via: slack, send: digest}, needs: [call], approve: csm_manager}
+  - branch:
+      - {if: usage.active_users.change_28d <= -30%, do: [{email_draft: {to: champion, template: card}}]}
+      - else: [{touchpoint: {type: call, subject: "On {{ account.name }}"}}, {webhook: {via: zapier, facts: [account.arr]}}]
+  - opportunity: {type: expansion, amount: subscription.arr, closes: 60d}
+  - success_plan: {template: rescue}
+  - update: {field: Risk__c, value: high, via: salesforce}
+escalate:
+  - {after: 2bd, unless: acknowledged, to: csm_manager, via: slack}
+  - {after: 5bd, unless: health.score >= 70, to: role:vp_cs, only_if: account.segment == enterprise}
+goal: {when: health.score >= 80, within: 60d}
+exit: {churned: account.lifecycle == churned}
+timeout: 60d
+revoke_on: salesforce.opportunity.reopened
+compensate: [{message: {to: csm}}]
+on_update: {migrate: {"do[0]": call}}
+messages: {card: {tone: risk, title: T, sentence: S, fields: {ARR: "{{ account.arr }}"}, changes: [c], next_step: N}}
+mode: {ramp: 25%}
+"""
+
+
+def faults(text: str) -> list[str]:
+    """Where the schema finds something, as paths."""
+    written = YAML(typ="safe", pure=True).load(text)
+    return ["/".join(map(str, each.absolute_path)) for each in Draft202012Validator(SCHEMA).iter_errors(written)]
+
+
+def test_it_is_a_schema_and_says_how_to_use_it() -> None:
+    """Who opens the file finds out what to do with it."""
+    Draft202012Validator.check_schema(SCHEMA)
+
+    assert USAGE in SCHEMA["description"]
+
+
+@pytest.mark.parametrize("file", playbook_files(FOLDER), ids=lambda file: file.stem)
+def test_every_shipped_playbook_is_right(file: Path) -> None:
+    """No red line in what we ship."""
+    assert faults(file.read_text(encoding="utf-8")) == []
+
+
+def test_every_field_of_the_language_may_stand() -> None:
+    """One playbook with everything in it: the reader takes it, and so does the editor."""
+    from steward.engine.load import load_playbook  # here, for the other tests need only the schema
+
+    written = YAML(typ="safe", pure=True).load(ALL_OF_IT)
+
+    assert faults(ALL_OF_IT) == []
+    assert set(written) == set(names(FIELD_TABLE))
+    assert load_playbook(ALL_OF_IT, "it.yaml", FACTS).id == "everything"
+
+
+@pytest.mark.parametrize(("was", "becomes"), [
+    ("again_after:", "agian_after:"), ("subject: account", "subject: acount"), ("health.score is", "helth.score is"),
+    ("10k USD", "10k"), ("10k USD", "10k EUR"), ("-30%", "-30"), ("for: 2bd", "for: 2 weeks"), ("3 per 365d", "3 a year"),
+    ("milestone.first_value, within", "milestone.frist_value, within"), ("of: subscription.start", "of: subscription.strat"),
+    ("lifecycle in [onboarding, customer]", "lifecycle in [onbording]"), ("type: onboarding", "type: onbording"),
+    ("assign: [csm, queue:onboarding]", "assign: [cms]"), ("- {wait: 3d,", "- {wiat: 3d,"), ("send: digest", "send: weekly"),
+    ("else: [", "esle: ["), ("closes: 60d", "close: 60d"), ("unless: acknowledged", "unless: acknowleged"),
+    ("opportunity.reopened", "opportunity.reopend"), ("mode: {ramp: 25%}", "mode: {ramp: 25}"), ("tone: risk", "tone: rsik"),
+    ("account.segment == enterprise", "account.segment > enterprise"), ("priority: 80", "priority: 800"),
+    ("title: Everything\n", ""), ("account.lifecycle == churned", "account.lifecycle == churned and health.score < 3"),
+    ("touchpoint: {type: call", "touchpoint: {type: call}, cta: {type: risk"), ("by: [account.segment]", "by: [account.sgment]"),
+])
+def test_a_typo_is_marked(was: str, becomes: str) -> None:
+    """The editor says it before anybody runs a check."""
+    assert was in ALL_OF_IT
+    assert faults(ALL_OF_IT.replace(was, becomes, 1))
+
+
+def test_when_is_needed_where_a_condition_lets_in_and_only_there() -> None:
+    """A date needs no `when`; without a trigger there is nothing else."""
+    start = "{id: a, title: A, why: B, do: [{message: {to: csm}}]"
+
+    assert faults(f"{start}}}") == [""]
+    assert faults(f"{start}, trigger: condition}}") == [""]
+    assert faults(f"{start}, trigger: {{date: {{before: renewal, by: 90d}}}}}}") == []
+
+
+def described(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from schema.get("properties", {}).items()
+
+
+def test_every_field_is_described_as_in_the_table() -> None:
+    """What one reads beside the cursor is what the pages say."""
+    fields = dict(described(SCHEMA))
+    step = dict(described(SCHEMA["$defs"]["step"]))
+
+    assert list(fields) == list(names(FIELD_TABLE))
+    assert set(step) == {*names(STEP_TABLE), *names(MODIFIER_TABLE)}
+    for doc in FIELD_TABLE:
+        assert doc.meaning[1:] in fields[doc.name]["description"]
+
+
+def test_every_default_is_a_value_that_may_stand() -> None:
+    """Editors write the default out when asked; it must be right."""
+    validator = Draft202012Validator({**SCHEMA, "if": False, "else": {}, "required": []})
+    given = {name: inside["default"] for name, inside in described(SCHEMA) if "default" in inside}
+
+    assert {"timeout", "again_after", "mode", "priority", "subject", "limit", "holdout"} <= set(given)
+    assert [each.message for each in validator.iter_errors(given)] == []
