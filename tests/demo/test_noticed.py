@@ -11,6 +11,7 @@ import pytest
 
 from steward import wiring
 from steward.demo.company import build
+from steward.demo.company.stories import PLAYBOOK
 from steward.demo.config import config_text
 from steward.demo.sandboxes import start_sandboxes
 from steward.kit.sandbox import Sandbox
@@ -34,6 +35,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[wiring.Hub,
             if known.streams:
                 report = hub.sync(name)
                 assert not report.troubles
+        hub.apply(hub.draft(), "demo", "the shipped playbooks")
         hub.derive()
         hub.evaluate()
         hub.deliver()
@@ -52,8 +54,8 @@ def _noticed(hub: wiring.Hub) -> set[tuple[str, int]]:
     with hub.db.read() as tx:
         known = identity.external_ids(tx)
         return {
-            (playbook.id, next(number_of[each] for each in known[account].items() if each in number_of))
-            for playbook in hub.playbooks for account in enrollments.open_of(tx, playbook.id)
+            (name, next(number_of[each] for each in known[account].items() if each in number_of))
+            for name in set(PLAYBOOK.values()) for account in enrollments.open_of(tx, name)
         }
 
 
