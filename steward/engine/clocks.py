@@ -59,8 +59,9 @@ def waiting_wake(look: Look, enrollment: Enrollment) -> datetime | None:
         return None
     if enrollment.state is State.PENDING:
         return after(look.playbook.for_, enrollment.since, look.calendar)
-    at_gate = enrollment.state is State.BLOCKED and not body.get("backlog")
-    return each_run(enrollment) if at_gate else None
+    if enrollment.state is State.BLOCKED:
+        return None if body.get("backlog") else each_run(enrollment)
+    return after(look.playbook.timeout, enrollment.since, look.calendar) if enrollment.cause else None
 
 
 def each_run(enrollment: Enrollment) -> datetime:

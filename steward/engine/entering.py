@@ -63,10 +63,11 @@ def waiting(look: Look, enrollment: Enrollment) -> Advance:
     playbook, was = look.playbook, running.state
     if verdict is UNKNOWN or running.body.get("backlog"):
         return _awake(look, running, decision, onward.changed)
-    if running.cause and after(playbook.timeout, running.since, look.calendar) <= look.now:
-        return closed(look, running, "lapsed", f"nothing let it in within {playbook.timeout}")
     if was is State.PENDING and after(playbook.for_, running.since, look.calendar) > look.now:
         return _awake(look, running, decision, onward.changed)
+    waited = running.cause and was is not State.PENDING
+    if waited and after(playbook.timeout, running.since, look.calendar) <= look.now:
+        return closed(look, running, "lapsed", f"nothing let it in within {playbook.timeout}")
     if was is State.AWAITING_APPROVAL and not running.body.get("approved_by"):
         return _awake(look, running, decision, onward.changed)
     moved = _through_gates(look, running, enrollment.state.value)

@@ -18,10 +18,10 @@ def rungs_ahead(look: Look, enrollment: Enrollment) -> tuple[tuple[int, datetime
                  if at not in done and not (rung.unless == "acknowledged" and enrollment.acknowledged_at is not None))
 
 
-def rungs_due(look: Look, ahead: tuple[tuple[int, datetime], ...], clock: datetime) -> Iterator[int]:
+def rungs_due(look: Look, ahead: tuple[tuple[int, datetime], ...]) -> Iterator[int]:
     """Those of the rungs `ahead` that are climbed now; none in a silence."""
     for at, due in ahead:
-        if due <= clock and not look.gates.silenced and _free(look, at, look.playbook.escalate[at]):
+        if due <= look.now and not look.gates.silenced and _free(look, at, look.playbook.escalate[at]):
             yield at
 
 

@@ -55,8 +55,8 @@ def recovering(look: Look, enrollment: Enrollment) -> Advance:
         back = replace(running, state=State.ACTIVE, since=since, looked_at=look.now,
                        body=without(running.body, "active_since"))
         onward = active(look, back)
-        again = decided(look, running, State.RECOVERING.value, State.ACTIVE, "until is no longer true")
-        return replace(onward, decision=onward.decision or again, changed=True)
+        decision = onward.decision or decided(look, running, "", State.ACTIVE, "until is no longer true")
+        return replace(onward, decision=replace(decision, from_state=State.RECOVERING.value), changed=True)
     wake_at = None if until is UNKNOWN else after(keep_for, running.since, look.calendar)
     if wake_at is not None and wake_at <= look.now:
         return closed(look, running, "cleared", f"until held for {keep_for}")
@@ -104,10 +104,10 @@ def _revoked(look: Look, enrollment: Enrollment) -> Advance:
 
 def _onward(look: Look, enrollment: Enrollment, decision: Decision | None, changed: bool) -> Advance:
     """The program and the ladder, as far as they come now."""
-    clock = clock_of(look, enrollment)
-    ran = run(look, enrollment, clock)
+    ran = run(look, enrollment, clock_of(look, enrollment))
     ahead = rungs_ahead(look, enrollment)
-    climbed = tuple(rungs_due(look, ahead, clock))
+    stands = bool(enrollment.body.get("held"))
+    climbed = () if stands else tuple(rungs_due(look, ahead))
     body = _body(look, enrollment, ran, climbed)
     wake_at = _wake(look, enrollment, ran, [due for at, due in ahead if at not in climbed])
     if body is enrollment.body and ran.at == enrollment.step and wake_at == enrollment.wake_at:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from steward.engine.clocks import held
+from steward.engine.clocks import each_run, held
 from steward.engine.entering import enrollment_id, idle, waiting
 from steward.engine.holdout import arm_of
 from steward.engine.in_flight import active, recovering
@@ -49,8 +49,8 @@ def cancel(look: Look, enrollment: Enrollment, why: str) -> Advance:
 
 
 def _paused(look: Look, enrollment: Enrollment) -> Advance:
-    """All clocks stand, as if nothing were known."""
-    stopped = held(look, enrollment, True)
-    if stopped is enrollment:
+    """All clocks stand, as if nothing were known; the first run after the pause looks at everybody."""
+    stopped, wake_at = held(look, enrollment, True), each_run(enrollment)
+    if stopped is enrollment and enrollment.wake_at == wake_at:
         return Advance(enrollment)
-    return Advance(replace(stopped, wake_at=None), changed=True)
+    return Advance(replace(stopped, wake_at=wake_at), changed=True)

@@ -112,7 +112,7 @@ def _could_change(playbook: Playbook, now: datetime) -> pl.Expr:
     """Must be TRUE of everybody whom `advance` would change: the law that tests/engine/test_sweep.py holds it to."""
     held, each_run = pl.col("held").fill_null(False), pl.col("looks_each_run").fill_null(False)
     if playbook.mode is Mode.PAUSED:
-        return ~held
+        return ~held | pl.col("wake_at").is_null() | (pl.col("wake_at") > now)
     state, when, until = pl.col("state"), pl.col("? when"), pl.col("? until")
     conditions = playbook.conditions()
     ends = [pl.col(f"? {name}").fill_null(False) for name in conditions
