@@ -73,7 +73,7 @@ def test_a_line_is_as_long_as_the_terminal_and_a_row_of_a_pipe_is_one_line(
 
 @pytest.mark.parametrize(("command", "said"), [
     (("accounts", "show", "Acm"), 'there is no account "Acm". Did you mean "Acme"?'),
-    (("playbook", "plan", "large_acount"), 'there is no playbook "large_acount". Did you mean "large_account"?'),
+    (("playbook", "plan", "large_acount"), 'has no playbook "large_acount". Did you mean "large_account"?'),
     (("playbook", "explain", "Acme", "--playbook", "large_acount"), 'Did you mean "large_account"?'),
     (("enrollments", "--playbook", "large_acount"), 'Did you mean "large_account"?'),
     (("enrollments", "--state", "actve"), 'Did you mean "active"?'),
