@@ -63,6 +63,7 @@ class Us:
     """A few accounts in the store, and what is known of them."""
 
     now, text, catalog, settings = NOW, TEXT, CATALOG, SETTINGS
+    connectors = CONNECTORS
     playbook = staticmethod(playbook)
     connector = staticmethod(connector)
 
