@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 import polars as pl
 
-from steward.engine.expression import All, Any, Expression, Leaf, Not
+from steward.engine.expression import All, Any, Expression, Leaf, Not, facts_of, holds
 
 
 def verdicts(frame: pl.DataFrame, conditions: Mapping[str, Expression]) -> pl.DataFrame:
     """One boolean column for each condition, in the rows of `frame`, which must be freshened."""
     if not conditions:
         return frame.select([])
-    exprs = [expr(condition, frame.schema).alias(name) for name, condition in conditions.items()]
+    columns = frozenset(frame.columns)
+    exprs = [expr(condition, columns).alias(name) for name, condition in conditions.items()]
     return frame.select(pl.repeat(True, pl.len()).alias("_"), *exprs).drop("_")
 
 
-def expr(expression: Expression, columns: Mapping[str, pl.DataType] | Collection[str]) -> pl.Expr:
+def expr(expression: Expression, columns: Collection[str]) -> pl.Expr:
     """The tree as one expression; a fact without a column is unknown."""
+    return _expr(expression, frozenset(facts_of(expression).difference(columns)))
+
+
+@lru_cache(maxsize=4096)                    # a millisecond to make ten of them, and they are the same in every run
+def _expr(expression: Expression, absent: frozenset[str]) -> pl.Expr:
     match expression:
         case Leaf():
-            return _leaf(expression, columns)
+            if expression.fact in absent:
+                return pl.lit(holds(expression, None), dtype=pl.Boolean)
+            return _leaf(expression, pl.col(expression.fact))
         case Not(child):
-            return ~expr(child, columns)
+            return ~_expr(child, absent)
         case All(children):
-            return pl.all_horizontal([expr(child, columns) for child in children]) if children else pl.lit(True)
+            return pl.all_horizontal([_expr(child, absent) for child in children]) if children else pl.lit(True)
         case Any(children):
-            return pl.any_horizontal([expr(child, columns) for child in children]) if children else pl.lit(False)
+            return pl.any_horizontal([_expr(child, absent) for child in children]) if children else pl.lit(False)
 
 
-def _leaf(leaf: Leaf, columns: Mapping[str, pl.DataType] | Collection[str]) -> pl.Expr:
-    if leaf.fact not in columns:
-        answer = {"is known": False, "is unknown": True}.get(leaf.op)
-        return pl.lit(answer, dtype=pl.Boolean)
-    column = pl.col(leaf.fact)
-    return column.is_not_null() if leaf.op == "is known" else _known(leaf, column)
-
-
-def _known(leaf: Leaf, column: pl.Expr) -> pl.Expr:
+def _leaf(leaf: Leaf, column: pl.Expr) -> pl.Expr:
     match leaf.op:
+        case "is known":
+            return column.is_not_null()
         case "is unknown":
             return column.is_null()
         case "in":
