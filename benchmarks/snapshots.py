@@ -18,7 +18,9 @@ from steward.store.database import Database
 GROUPS = ("crm", "health", "usage", "support")
 
 
-def write_days(db: Database, accounts: int, days: int, until: datetime, *, seed: int = 7, more: int = 0) -> list[datetime]:
+def write_days(
+    db: Database, accounts: int, days: int, until: datetime, *, seed: int = 7, more: int = 0,
+) -> list[datetime]:
     """Store one snapshot a day, the last one at `until`; when each is of."""
     instants = []
     for at, frame in frames(accounts, days, until, seed=seed, more=more):

@@ -4,8 +4,9 @@ Right or wrong is told by churn, as `engine/outcomes.py` defines it, within a wi
   * caught: an account that churned, and an enrollment of it became active before that and at most a window before it;
     its lead time is the time from the earliest such entry to the churn;
   * missed: an account that churned with no such enrollment;
-  * false alarm: an enrollment whose window is over, and its account did not churn in it;
-  * undecided: an enrollment whose window is not over, and its account has not churned yet.
+  * true alarm and false alarm: an enrollment whose window is over, and its account churned in it, or did not;
+  * undecided: an enrollment whose window is not over, whatever happened so far (else those that come true early would
+    make the share of true alarms look too good).
 Enrollments and churns are those from the first snapshot to the last; to see how windows end, snapshots after the last
 are read too, and only for that.
 """
@@ -144,11 +145,11 @@ def warned(entries: Sequence[Entry], churns: Churns, span: tuple[datetime, datet
                 caught.append(Caught(account_id, told[0].account, told[0].entered_at, churned_at, lead, told[0].arr))
             else:
                 missed.append(Missed(account_id, names.get(account_id, ""), churned_at))
-    right = [churns.within(each.account_id, each.entered_at, each.entered_at + window) is not None for each in entries]
-    open_ = sum(not true and each.entered_at + window > known_until for each, true in zip(entries, right, strict=True))
+    over = [each for each in entries if each.entered_at + window <= known_until]
+    right = sum(churns.within(each.account_id, each.entered_at, each.entered_at + window) is not None for each in over)
     return Warned(
         window.days, len(caught) + len(missed), tuple(sorted(caught, key=lambda each: -(each.arr or 0.0))),
-        tuple(missed), sum(right), len(entries) - sum(right) - open_, open_,
+        tuple(missed), right, len(over) - right, len(entries) - len(over),
         round(median(each.lead_days for each in caught)) if caught else None)
 
 

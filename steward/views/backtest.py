@@ -27,7 +27,7 @@ from steward.engine.outcomes import CHURN_FACTS, Churns, Reached, Window
 from steward.engine.replay import NAME, Replay, events_asked
 from steward.engine.reproduced import Reproduced, compare
 from steward.model.events import connection_and_name
-from steward.store import enrollments, events, releases
+from steward.store import events, measured, releases
 from steward.views.history import History, calendars, history, span
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def backtest(
         begins, ends = span(stored, first, last)
         happened = _events(tx, playbook, begins, ends)
         released = releases.history(tx, playbook.id)
-        real = [each for each in _entered(tx, playbook.id) if _within(each, begins, ends)] if released else []
+        real = [each for each in measured.entered(tx, playbook.id) if _within(each, begins, ends)] if released else []
     played = stored.between(begins, ends)
     replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened)
     judge = _Judge(replay, catalog)
@@ -188,10 +188,6 @@ def _pauses(released: Sequence[Release], live_from: datetime) -> Callable[[datet
         return bool(standing) and standing[-1].mode in (releases.RETIRED, Mode.PAUSED)
 
     return paused
-
-
-def _entered(tx: Transaction, playbook_id: str) -> list[Enrollment]:
-    return [each for each in enrollments.list_(tx, playbook_id=playbook_id, limit=_ALL) if each.entered_at is not None]
 
 
 def _within(enrollment: Enrollment, begins: datetime, ends: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +14,7 @@ import polars as pl
 from steward.engine.blocks import Block, block
 from steward.engine.calendars import Calendar
 from steward.engine.language import Subject
+from steward.engine.replay import CalendarOf
 from steward.model.errors import ConfigError
 from steward.store import lake as lakes
 from steward.store.lake import Lake, Segment
@@ -82,7 +83,7 @@ def history(tx: Transaction, subject: Subject = Subject.ACCOUNT) -> History:
     return History(lake, found, () if subject is Subject.ACCOUNT else tuple(lake.visible(tx, "facts", "base")))
 
 
-def calendars(settings: Settings, first: datetime, last: datetime) -> Callable[[str, str | None, str | None], Calendar]:
+def calendars(settings: Settings, first: datetime, last: datetime) -> CalendarOf:
     """A playbook's calendar, the zone of the owner and that of the account to a `Calendar` with the holidays of all
     years from `first` to `last`."""
     years = tuple(range(first.year, last.year + 2))
