@@ -44,6 +44,7 @@ _GROUPS = {
         "check": "Find what is wrong or silly in them.",
         "test": "Run their cases.",
         "plan": "Who would enter and leave, with the deciding clause; performs nothing.",
+        "backtest": "What it would have done on the days that are past.",
         "apply": "Make them live: shows the plan, and asks.",
         "rollback": "Make the version before live again.",
         "pause": "Stop everything of it; all clocks stand.", "resume": "Let it go on.",
@@ -54,6 +55,8 @@ _GROUPS = {
         "silence": "Quiet for a while, with who asked and why.", "silences": "The silences that stand.",
         "unsilence": "End a silence before its time.",
         "explain": "Why a playbook did or did not fire for an account.",
+        "score": "How often it was right, what it cost, whether to keep it.",
+        "lift": "Treatment against control: did it help?",
     }),
     "enrollments": ("One account's way through one playbook.", {
         "list": "The enrollments, the latest first.",

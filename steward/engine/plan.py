@@ -101,7 +101,7 @@ class Today:
     opened: Mapping[str, Enrollment]
     closed: Mapping[str, Enrollment]
     gates: Mapping[str, Gates] = field(default_factory=dict)   # of those subjects whom one may stop
-    asked: tuple[str, ...] = ()             # subjects for whose entry an event or a person asks
+    asked: Mapping[str, str] = field(default_factory=dict)  # what asks for the entry of a subject, "event:<id>"
 
     @property
     def key(self) -> str:
@@ -156,7 +156,8 @@ def _inside(playbook: Playbook, today: Today, swept: Swept) -> set[str]:
     for subject, seen in swept.looks.items():
         opened = today.opened.get(subject)
         account_id = opened.account_id if opened else subject
-        step = advance(Look(playbook, account_id, seen, today.now, today.calendar, subject_id=subject),
+        step = advance(Look(playbook, account_id, seen, today.now, today.calendar, subject_id=subject,
+                            cause=today.asked.get(subject)),
                        opened, today.closed.get(subject))
         stays = step.enrollment is not None and step.enrollment.state is not State.CLOSED
         (found.add if stays else found.discard)(subject)

@@ -16,7 +16,7 @@ from steward.engine.language import Mode, Playbook
 from steward.model.enrollments import Decision, State
 from steward.model.errors import StewardError
 from steward.model.words import meant_or_all
-from steward.store import audit, enrollments, releases, versions
+from steward.store import audit, enrollments, outbox, releases, versions
 from steward.store.database import Database, alone
 from steward.store.releases import RETIRED, Release
 
@@ -109,7 +109,7 @@ def resume(db: Database, playbook_id: str, by: str, now: datetime, note: str = "
 
 
 def retire(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
-    """Take it out of use: nobody enters, and what is open is closed as cancelled. Its history stays.
+    """Take it out of use: nobody enters, what is open is closed and its due actions are cancelled. Its history stays.
 
     Raises:
         StewardError: the playbook is not live.
@@ -124,6 +124,7 @@ def retire(db: Database, playbook_id: str, by: str, now: datetime, note: str = "
         enrollments.record(tx, [
             Decision(each.id, playbook_id, each.account_id, now, each.state.value, State.CLOSED.value,
                      f"cancelled: the playbook was retired by {by}", version=each.version) for each in opened])
+        outbox.cancel(tx, [each.id for each in opened], now, f"the playbook was retired by {by}")
         new = replace(before, mode=RETIRED, applied_at=now, by=by, note=note)
         return replace(_release(tx, "retire", new, before), closed=len(opened))
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 from steward.engine.explain import Explanation, Standing
 from steward.engine.explain import explain as explain_row
 from steward.engine.gates import Gates, gate_of
-from steward.engine.language import Mode, Playbook
+from steward.engine.language import Mode, Playbook, TriggerKind
 from steward.engine.load import reload
+from steward.engine.step_lines import step_lines
 from steward.model.enrollments import State
 from steward.model.errors import ConfigError
 from steward.model.records import Noun
+from steward.pipeline import happenings
 from steward.pipeline.calendars import calendars
 from steward.pipeline.frames import OWNER, Frames, Seen
 from steward.pipeline.gatekeeping import Gatekeeper, asks_work
 from steward.store import enrollments as store_enrollments
 from steward.store import facts as store_facts
-from steward.store import identity, releases, versions
+from steward.store import identity, outbox, releases, versions
 from steward.store.releases import RETIRED
 from steward.views.find import NOTHING_DERIVED, find_account, name_of
 from steward.views.gate_words import gates_as_then
@@ -87,9 +89,11 @@ class _Asking:
         subject = str(row[seen.key])
         way = stood.get(subject, Way())
         playbook = self._pinned(way)
+        calendar, gates = self._calendar(playbook, row), self._gates(playbook, seen, subject, way)
         standing = Standing(
-            self._calendar(playbook, row), way.opened, way.closed, self._gates(playbook, seen, subject, way),
-            way.entry, self.live.version, "" if self.then else self._room(playbook, row))
+            calendar, way.opened, way.closed, gates, way.entry, self.live.version,
+            "" if self.then else self._room(playbook, row), self._asking(playbook, subject),
+            self._steps(playbook, way, calendar, gates))
         named = {**row, "account.name": name_of(row, self.tx, str(row["account_id"]))}
         return explain_row(playbook, named, self.catalog, self.moment, standing, sources=self.sources)
 
@@ -115,6 +119,21 @@ class _Asking:
         gates = keeper.first(playbook, seen, seen.accounts([subject]))[subject]
         reason = way.opened.reason if way.opened is not None and way.opened.state is State.BLOCKED else ""
         return replace(gates, cap=reason.removeprefix("caps: ")) if gate_of(reason) == "caps" else gates
+
+    def _steps(self, playbook: Playbook, way: Way, calendar: Calendar, gates: Gates) -> tuple[str, ...]:
+        """Where it stands in `do`; of an earlier instant nobody kept that."""
+        if way.opened is None or self.then:
+            return ()
+        states = outbox.steps(self.tx, [way.opened.id]).get(way.opened.id, {})
+        return step_lines(playbook, way.opened, states, calendar, gates.silenced)
+
+    def _asking(self, playbook: Playbook, subject: str) -> tuple[str, ...]:
+        """The events of an event's playbook that no look has used yet."""
+        if playbook.trigger.kind is not TriggerKind.EVENT or self.then:
+            return ()
+        found = happenings.read(self.tx, playbook, (), since=releases.since(self.tx, playbook.id), now=self.moment,
+                                account_ids=list(self.frames.accounts.ids))
+        return tuple(f"{each.name} {each.happened_at:%Y-%m-%d %H:%M}Z" for each in found.asking.get(subject, ()))
 
     def _calendar(self, playbook: Playbook, row: Mapping[str, Any]) -> Calendar:
         return calendars(self.settings, self.moment)(

@@ -13,8 +13,10 @@ from steward.engine.plan import Plan, Today
 from steward.engine.plan import plan as plan_today
 from steward.engine.sweep import opened_frame, sweep
 from steward.model.errors import ConfigError
+from steward.pipeline import happenings
 from steward.pipeline.calendars import calendars
 from steward.store import enrollments as store_enrollments
+from steward.store import releases
 from steward.views.find import NOTHING_DERIVED
 from steward.views.gate_words import gates_as_now
 from steward.views.subjects import frames_of
@@ -45,9 +47,11 @@ def plan(  # noqa: PLR0917  # a view takes plain parts, not the hub
         opened = store_enrollments.open_of(tx, playbook.id)
         closed = store_enrollments.last_closed(tx, playbook.id)
         active = replace(playbook, mode=Mode.LIVE) if playbook.mode is Mode.PAUSED else playbook
+        told = happenings.read(tx, active, opened, since=releases.since(tx, playbook.id), now=now, account_ids=None)
+        asked = {subject: cause for subject in told.asking if (cause := told.cause(subject))}
         fresh = freshen(seen.frame, catalog, catalog, now)
-        looks = sweep(active, fresh, opened_frame(opened.values()), now).looks
+        looks = sweep(active, fresh, opened_frame(opened.values()), now, asked).looks
         gates = gates_as_now(
             tx, active, [each for each in live if each.id != playbook.id], frames, seen, looks, opened=opened,
             closed=closed, now=now, calendar=calendar, whole=True)
-        return plan_today(playbook, Today(seen.frame, catalog, now, calendar, opened, closed, gates), before)
+        return plan_today(playbook, Today(seen.frame, catalog, now, calendar, opened, closed, gates, asked), before)
