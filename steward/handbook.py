@@ -69,6 +69,8 @@ def refreshed(page: str, folder: Path) -> str:
         "steward.handbook.rungs": partial(fields, words.RUNG_TABLE),
         "steward.handbook.recipients": partial(fields, words.RECIPIENT_TABLE),
         "steward.handbook.messages": partial(fields, words.MESSAGE_TABLE),
+        "steward.handbook.cases": partial(fields, words.CASE_TABLE),
+        "steward.handbook.clock": partial(fields, words.CLOCK_TABLE),
         "steward.handbook.moments": partial(moments_table, known),
         "steward.handbook.events": events,
         "steward.facts.catalog.as_table": partial(as_table, known),
@@ -170,7 +172,7 @@ def _does(do: Act | Wait | Branch) -> str:
         case WebhookStep():
             return f"webhook `{do.via}`"
         case EmailDraftStep():
-            return f"draft for {_first(do.assign)} to the {do.to}"
+            return f"draft for {_first(do.assign)} to their `{do.to}`"
         case Wait():
             return f"wait {do.length}"
         case Branch():
@@ -223,9 +225,13 @@ def _code_or_words(default: str) -> str:
 
 def moments_table(known: Mapping[str, FactSpec]) -> str:
     """The moments that triggers may name, and the facts that tell them."""
-    rows = [f"| `before` | `{name}` | `{moments.COMING[name]}` |" for name in moments.coming(known)]
-    rows += [f"| `of` | `{name}` | `{moments.PAST[name]}` |" for name in moments.past(known)]
-    rows.append(f"| `expect` | {', '.join(f'`{name}`' for name in moments.expected(known))} | told by `….reached` |")
+    rows = [f"| `before` | `{name}` | `{fact}` |" for name, fact in moments.COMING.items() if fact in known]
+    rows += [f"| `of` | `{name}` | `{fact}` |" for name, fact in moments.PAST.items() if fact in known]
+    names = ", ".join(f"`{name}`" for name in moments.expected(known))
+    rows += [
+        "| `before`, `of` | `milestone.x`, one of those below | `milestone.x.days_left`, `milestone.x.days_since` |",
+        f"| `expect` | {names} | `….reached`, `….complete` |",
+    ]
     return "\n".join(("| under | moment | counted by |", "|---|---|---|", *rows))
 
 
