@@ -131,9 +131,7 @@ class Fields:
         connection, _, name = text.partition(".")
         if text in EVENTS or (name in EVENTS and _CONNECTION.fullmatch(connection)):
             return text
-        guess = near(text, EVENTS) or near(name, (f"{connection}.{each}" for each in EVENTS))
-        if not guess and "." in name:
-            guess = near(text, [f"{connection}.{each}" for each in EVENTS])
+        guess = near(text, [f"{connection}.{each}" for each in EVENTS] if "." in name else EVENTS)
         self.wrong(node.mark, f'there is no event "{text}"', guess or f"one of: {', '.join(EVENTS)}", "STW117")
         return None
 

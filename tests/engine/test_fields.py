@@ -1,0 +1,325 @@
+"""Every field of a playbook: what may stand there, and for what may not its place and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from steward.engine.durations import Duration
+from steward.engine.expression import ALWAYS, NEVER, Leaf
+from steward.engine.field_table import FIELD_TABLE, NEEDED
+from steward.engine.findings import Finding
+from steward.engine.language import (
+    AtMost,
+    Backlog,
+    Branch,
+    Caps,
+    EmailDraftStep,
+    Holdout,
+    Limit,
+    MessageStep,
+    OnUpdate,
+    OpportunityStep,
+    Playbook,
+    Subject,
+    SuccessPlanStep,
+    TouchpointStep,
+    TriggerKind,
+    UpdateStep,
+    Wait,
+    WebhookStep,
+)
+from steward.engine.load import examine, load_playbook
+from steward.engine.steps import KINDS
+from steward.facts.catalog import catalog as whole_catalog
+from steward.model.facts import FactSpec
+
+FACTS: Mapping[str, FactSpec] = whole_catalog()
+CALENDARS = ("berlin", "support")
+HEAD = "id: it\ntitle: It\nwhy: Because.\n"
+WHEN = "when: health.score < 60\nuntil: health.score >= 70\n"
+DO = "do: [{message: {to: csm}}]\n"
+
+
+def load(text: str) -> Playbook:
+    return load_playbook(text, "it.yaml", FACTS, calendars=CALENDARS)
+
+
+def field(line: str) -> Playbook:
+    """A playbook with one more field."""
+    return load(HEAD + WHEN + DO + line)
+
+
+def steps(text: str) -> list[Any]:
+    """What the steps in `text`, a YAML list, do."""
+    return [step.do for step in load(f"{HEAD}{WHEN}do:\n{text}").do]
+
+
+def faults(text: str) -> list[tuple[str, int, int, str]]:
+    """Code, line, column and remedy of each error."""
+    found = examine(text, "it.yaml", FACTS, None, CALENDARS)[1]
+    return [(each.code, each.line, each.column, each.help) for each in found
+            if isinstance(each, Finding) and each.severity == "error"]
+
+
+# ---- what may stand there ----
+
+@pytest.mark.parametrize(("line", "name", "value"), [
+    ("subject: opportunity", "subject", Subject.OPPORTUNITY), ("backlog: use_history", "backlog", Backlog.USE_HISTORY),
+    ("at_most: 3 per 365d", "at_most", AtMost(3, Duration(365))), ("caps: {owner: 9}", "caps", Caps(2, 9)),
+    ("at_most: 1 per 20bd", "at_most", AtMost(1, Duration(20, "bd"))), ("limit: 7%", "limit", Limit(0, 0.07)),
+    ("limit: 10 or 2.5 %", "limit", Limit(10, 0.025)), ("holdout: 12.5%", "holdout", Holdout(0.125)),
+    ("holdout: {share: 10%, salt: spring, by: [account.segment, account.do_not_contact]}", "holdout",
+     Holdout(0.1, "spring", ("account.segment", "account.do_not_contact"))),
+    ("holdout: {share: 10%, by: account.segment}", "holdout", Holdout(0.1, "", ("account.segment",))),
+    ("calendar: account", "calendar", "account"), ("calendar: berlin", "calendar", "berlin"),
+    ("revoke_on: hubspot.opportunity.reopened", "revoke_on", "hubspot.opportunity.reopened"),
+    ("on_update: migrate", "on_update", OnUpdate.MIGRATE), ("on_update: pin", "on_update", OnUpdate.PIN),
+    ("on_update: {migrate: {'do[3]': 'do[0]'}}", "step_map", (("do[3]", "do[0]"),)),
+    ("for: 4bh", "for_", Duration(4, "bh")), ("timeout: 0d", "timeout", Duration(0)),
+])
+def test_a_field_is_read_as_it_is_written(line: str, name: str, value: object) -> None:
+    """Whoever writes it gets it, and nothing near it."""
+    assert getattr(field(line), name) == value
+
+
+def test_what_is_left_out_is_safe() -> None:
+    """A dozen lines are a whole playbook, and it performs nothing until somebody says so."""
+    playbook = field("")
+
+    assert playbook == load(HEAD + WHEN + DO + "mode: shadow\nlimit: 25 or 5%\ncaps: {account: 2, owner: 15}\n"
+                            "again_after: 14d\ntimeout: 90d\nholdout: 0%\ncalendar: owner\non_update: pin\n"
+                            "backlog: start_timer\ntrigger: condition\nsubject: account\npriority: 50\nowner: cs-ops\n")
+
+
+@pytest.mark.parametrize("doc", [doc for doc in FIELD_TABLE if doc.default != NEEDED], ids=lambda doc: doc.name)
+def test_the_example_of_the_table_is_right(doc: Any) -> None:
+    """The pages and the editor show it; somebody will copy it."""
+    shape = doc.shape.replace("{title: …, sentence: …}", "{title: t, sentence: s}")
+
+    assert field(f"{doc.name}: {shape}" if doc.name not in ("until", "do", "when") else "") is not None
+
+
+def test_revoke_on_may_be_a_condition() -> None:
+    """Not everything that undoes is an event."""
+    assert isinstance(field("revoke_on: account.lifecycle == churned").revoke_on, Leaf)
+
+
+@pytest.mark.parametrize(("line", "kind"), [
+    ("trigger: manual", TriggerKind.MANUAL), ("trigger: {event: opportunity.closed_won}", TriggerKind.EVENT),
+    ("trigger: {event: salesforce.opportunity.closed_won}", TriggerKind.EVENT),
+])
+def test_events_and_people_need_no_when(line: str, kind: TriggerKind) -> None:
+    """What began it is no condition, so nothing clears it by itself."""
+    playbook = load(HEAD + DO + line)
+
+    assert (playbook.trigger.kind, playbook.when, playbook.clears, playbook.asked) == (kind, ALWAYS, NEVER, None)
+
+
+def test_when_is_a_guard_of_an_event() -> None:
+    """Only the deals of one segment."""
+    playbook = load(HEAD + DO + "trigger: {event: opportunity.closed_won}\nwhen: account.segment == smb")
+
+    assert playbook.when == playbook.asked != ALWAYS
+
+
+def test_every_kind_of_step_is_read_with_its_fields() -> None:
+    """What a step does is what stands there; the rest has its default."""
+    assert steps("""\
+  - wait: 3bd
+  - message: {to: [csm, "queue:in"], via: slack, send: digest}
+  - touchpoint: {type: qbr, subject: "On {{ health.score }}"}
+  - update: {field: CS_Risk__c, value: "{{ health.score }}", via: salesforce}
+  - opportunity: {type: renewal, title: Seats, amount: renewal.arr, closes: 30d, assign: [csm]}
+  - success_plan: {template: Enterprise onboarding, assign: role:onboarding}
+  - webhook: {via: zapier-eu, facts: [account.arr, health.score]}
+  - email_draft: {to: sponsor, assign: account_manager}
+""") == [
+        Wait(Duration(3, "bd")), MessageStep(("csm", "queue:in"), via="slack", send="digest"),
+        TouchpointStep("qbr", "On {{ health.score }}"),
+        UpdateStep("CS_Risk__c", "{{ health.score }}", "salesforce"),
+        OpportunityStep("renewal", "Seats", "renewal.arr", Duration(30), ("csm",)),
+        SuccessPlanStep("Enterprise onboarding", ("role:onboarding",)),
+        WebhookStep("zapier-eu", ("account.arr", "health.score")), EmailDraftStep("sponsor", "", ("account_manager",)),
+    ]
+
+
+def test_modifiers_stand_beside_the_kind_in_any_order() -> None:
+    """People write what matters to them first."""
+    [first, second] = load(HEAD + WHEN + """\
+do:
+  - {id: call, if: account.arr >= 1k USD, cta: {type: risk}}
+  - {message: {to: csm}, approve: [csm_manager, role:vp], needs: call}
+""").do
+
+    assert (first.id, second.needs, second.approve) == ("call", ("call",), ("csm_manager", "role:vp"))
+    assert isinstance(first.only_if, Leaf)
+    assert first.only_if.path == "do[0].if"
+
+
+def test_steps_inside_a_branch_know_their_place() -> None:
+    """An explanation and a migration address a step by where it stands in the file."""
+    playbook = load(HEAD + WHEN + """\
+do:
+  - cta: {type: risk}
+  - branch:
+      - {if: health.score < 40, do: [{wait: 1d}, {message: {to: csm}}]}
+      - else: [{message: {to: csm_manager}}]
+""")
+
+    assert [step.path for step in playbook.steps()] == [
+        "do[0]", "do[1]", "do[1].branch[0].do[0]", "do[1].branch[0].do[1]", "do[1].branch[1].else[0]"]
+    assert isinstance(playbook.do[1].do, Branch)
+    assert list(playbook.conditions())[2:] == ["do[1].branch[0].if"]
+    assert playbook.do[1].do.arms[1].do[0].key == "do.1.branch.1.else.0"
+
+
+def test_the_owner_of_an_opportunity_can_be_told() -> None:
+    """Only there is such a person."""
+    playbook = load(HEAD + "subject: opportunity\ntrigger: {event: opportunity.created}\ndo: [{message: {to: owner}}]\n")
+
+    assert playbook.do[0].do == MessageStep(("owner",))
+
+
+def test_a_playbook_may_carry_its_own_messages() -> None:
+    """One file can be sent to a colleague and is whole; its own goes before one of the folder."""
+    playbook = load(HEAD + WHEN + "do: [{message: {to: csm, template: mine}}, {email_draft: {to: champion, template: mine}}]\n"
+                    "messages: {mine: {title: T, sentence: S}, unused: {title: T, sentence: S}}\n")
+
+    assert [template.name for template in playbook.messages] == ["mine"]
+
+
+# ---- what may not, where, and what to write instead ----
+
+@pytest.mark.parametrize(("line", "code", "column", "remedy"), [
+    ("subject: acount", "STW113", 10, 'did you mean "account"?'),
+    ("trigger: condtion", "STW113", 10, 'did you mean "condition"?'),
+    ("trigger: date", "STW106", 10, "write: trigger: {date: {before: renewal, by: 90d}}"),
+    ("trigger: {evnt: opportunity.closed_won}", "STW103", 11, 'did you mean "event"?'),
+    ("trigger: {event: opportunity.close_won}", "STW117", 18, 'did you mean "opportunity.closed_won"?'),
+    ("trigger: {event: salesforce.opportunity.close_won}", "STW117", 18,
+     'did you mean "salesforce.opportunity.closed_won"?'),
+    ("trigger: {date: {before: renewl, by: 90d}}", "STW117", 26, 'did you mean "renewal"?'),
+    ("trigger: {date: {before: renewal, by: 9bd}}", "STW106", 39, "write: by: 30d"),
+    ("trigger: {date: {by: 9d}}", "STW105", 17, "write: before: renewal"),
+    ("trigger: {deadline: {expect: milestone.first_valu, within: 30d, of: subscription.start}}", "STW117", 30,
+     'did you mean "milestone.first_value"?'),
+    ("trigger: {deadline: {expect: milestone.first_value, within: 30d, of: subscription.strat}}", "STW117", 70,
+     'did you mean "subscription.start"?'),
+    ("trigger: {manual: yes}", "STW106", 11, "write: trigger: manual"),
+    ("backlog: ignroe", "STW113", 10, 'did you mean "ignore"?'),
+    ("at_most: 3 a year", "STW106", 10, "write it as 3 per 365d"),
+    ("at_most: 0 per 365d", "STW106", 10, "write it as 3 per 365d"),
+    ("caps: {acount: 2}", "STW103", 8, 'did you mean "account"?'),
+    ("caps: {account: 0}", "STW106", 17, "from 1 to 1000"),
+    ("limit: many", "STW106", 8, "write it as 25, 5% or 25 or 5%"),
+    ("holdout: 10", "STW106", 10, "write it as 25%"), ("holdout: 101%", "STW106", 10, "write it as 25%"),
+    ("holdout: {salt: x}", "STW105", 10, "write: holdout: {share: 10%, by: [account.segment]}"),
+    ("holdout: {share: 1%, by: [account.sgment]}", "STW110", 27, 'did you mean "account.segment"?'),
+    ("holdout: {share: 1%, by: [account.arr]}", "STW115", 27, "name facts of few values, as account.segment"),
+    ("calendar: berln", "STW117", 11, 'did you mean "berlin"?'),
+    ("calendar: Owner", "STW106", 11, "small letters, digits and _, as health_drop"),
+    ("revoke_on: opportunity.reopend", "STW117", 12, 'did you mean "opportunity.reopened"?'),
+    ("revoke_on: helth.score < 3", "STW110", 12, 'did you mean "health.score"?'),
+    ("on_update: migrat", "STW113", 12, 'did you mean "migrate"?'),
+    ("on_update: {migrate: {'1': 'do[0]'}}", "STW106", 23, 'write it as "do[1]" or "do[1].branch[0].do[0]"'),
+    ("on_update: {migrate: {'do[1]': 'do[7]'}}", "STW119", 32, 'did you mean "do[0]"?'),
+    ("compensate: {message: {to: csm}}", "STW106", 13, "write: - message: {to: csm}"),
+    ("escalate: [{after: 2bd, to: csm, via: 'my slack'}]", "STW106", 39, "write its name in steward.yaml, as slack"),
+    ("goal: {within: 30d}", "STW105", 7, "write: goal: {when: health.score >= 80, within: 60d}"),
+    ("mode: {ramp: 25}", "STW106", 14, "write it as 25%"), ("messages: [a]", "STW106", 11, "write: health_drop: …"),
+    ("messages: {m: {title: T}}", "STW105", 12, "add: sentence: …"),
+    ("messages: {m: {title: T, sentence: ' '}}", "STW105", 12, "add: sentence: …"),
+    ("scope: contact.role == x", "STW116", 8, "write: subject: contact"),
+    ("exits: {}", "STW103", 1, 'did you mean "exit"?'),
+])
+def test_a_field_that_cannot_be_has_its_place_and_its_remedy(line: str, code: str, column: int, remedy: str) -> None:
+    """The message alone says what to type, and where."""
+    found = faults(HEAD + WHEN + DO + line)
+
+    assert (code, 7, column, remedy) in found
+
+
+@pytest.mark.parametrize(("line", "code", "column", "remedy"), [
+    ("- wiat: 3d", "STW103", 5, 'did you mean "wait"?'),
+    ("- wait: soon", "STW106", 11, "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)"),
+    ("- {cta: {type: risk}, message: {to: csm}}", "STW106", 25, "write it as a step of its own: - message: …"),
+    ("- {id: a}", "STW106", 5, f"write one of: {', '.join(KINDS)}"),
+    ("- {id: Call, cta: {type: risk}}", "STW106", 10, "small letters, digits and _, as health_drop"),
+    ("- {id: one, cta: {type: risk}}", "STW119", 10, "choose another"),
+    ("- {needs: noe, message: {to: csm}}", "STW119", 13, 'did you mean "one"?'),
+    ("- {needs: pause, message: {to: csm}}", "STW119", 13, "steps go in order anyhow; remove it"),
+    ("- {needs: self, id: self, message: {to: csm}}", "STW119", 13, "one of: one, pause"),
+    ("- {approve: channel:cs, message: {to: csm}}", "STW106", 15, "assign it to a person, a role or a queue"),
+    ("- {if: health.scor < 3, message: {to: csm}}", "STW110", 10, 'did you mean "health.score"?'),
+    ("- message: {to: csm, send: weekly}", "STW113", 30, "one of: now, digest"),
+    ("- message: {to: csm, snd: digest}", "STW103", 24, 'did you mean "send"?'),
+    ("- message: {to: owner}", "STW106", 19, "write csm or account_manager, or: subject: opportunity"),
+    ("- touchpoint: {type: cal}", "STW113", 24, 'did you mean "call"?'),
+    ("- touchpoint: {}", "STW105", 5, "write: one of call, meeting, email, qbr"),
+    ('- touchpoint: {type: call, subject: "{{ helth.score }}"}', "STW125", 39, 'did you mean "health.score"?'),
+    ("- update: {field: x}", "STW105", 5, 'write: value: "{{ health.score }}"'),
+    ("- update: {field: x, value: '{{ health.score'}", "STW125", 31, ""),
+    ("- opportunity: {type: upsell}", "STW113", 25, "one of: expansion, renewal"),
+    ("- opportunity: {type: expansion, amount: health.score}", "STW115", 44, "name a money fact, as subscription.arr"),
+    ("- opportunity: {type: expansion, amount: acount.arr}", "STW110", 44, 'did you mean "account.arr"?'),
+    ("- success_plan: {}", "STW105", 5, "write: template: enterprise_onboarding"),
+    ("- webhook: {facts: [account.arr]}", "STW105", 5, "write: via: zapier"),
+    ("- webhook: {via: zapier, facts: [account.ar]}", "STW110", 36, 'did you mean "account.arr"?'),
+    ("- webhook: {via: zapier, facts: [contact.role]}", "STW116", 36, "write: subject: contact"),
+    ("- email_draft: {to: champoin}", "STW113", 23, 'did you mean "champion"?'),
+    ("- email_draft: draft", "STW106", 18, "write: email_draft: {to: champion, template: check_in}"),
+    ("- branch: {if: health.score < 3}", "STW106", 13,
+     "write: - {if: health.score < 40, do: […]} and last - {else: […]}"),
+    ("- branch: [{else: [{wait: 1d}]}, {if: health.score < 3, do: [{wait: 1d}]}]", "STW118", 14, "put it last"),
+    ("- branch: [{do: [{wait: 1d}]}]", "STW105", 14, "write: {if: health.score < 40, do: […]}, or {else: […]}"),
+    ("- branch: [{if: health.score < 3, do: []}, {else: [{wait: 1d}]}]", "STW106", 41, "write: - message: {to: csm}"),
+    ("- branch: [{else: [{wait: 1d}], do: [{wait: 1d}]}]", "STW103", 35, "known here: else"),
+])
+def test_a_step_that_cannot_be_has_its_place_and_its_remedy(line: str, code: str, column: int, remedy: str) -> None:
+    """The same for what is done: the most expensive place for a typo."""
+    found = faults(f"{HEAD}{WHEN}do:\n  - {{id: one, cta: {{type: risk}}}}\n  - {{id: pause, wait: 1d}}\n  {line}\n")
+
+    assert (code, 9, column, remedy) in found
+
+
+def test_a_step_on_another_way_cannot_be_needed() -> None:
+    """It may never be taken; who needed it would wait for ever."""
+    found = faults(HEAD + WHEN + """\
+do:
+  - branch:
+      - {if: health.score < 40, do: [{id: inside, message: {to: csm}}]}
+      - else: [{needs: inside, message: {to: csm}}]
+  - {needs: inside, message: {to: csm}}
+""")
+
+    assert [(code, line) for code, line, _, _ in found] == [("STW119", 9), ("STW119", 10)]
+
+
+def test_a_template_may_not_speak_of_another_subject() -> None:
+    """Facts of one contact are not known of an account."""
+    found = faults(HEAD + WHEN + "do: [{message: {to: csm, template: m}}]\n"
+                   "messages: {m: {title: T, sentence: '{{ contact.role }}'}}\n")
+
+    assert [(code, line) for code, line, _, _ in found] == [("STW125", 7)]
+
+
+def test_the_last_way_of_a_branch_may_do_without_else_where_the_others_leave_nothing() -> None:
+    """The checker can prove it, so nobody has to write what never happens."""
+    whole = "do: [{branch: [{if: health.score < 40, do: [{wait: 1d}]}, {if: %s, do: [{wait: 2d}]}]}, {message: {to: csm}}]\n"
+
+    assert "STW118" not in {code for code, *_ in faults(HEAD + WHEN + whole % "health.score >= 40")}
+    assert faults(HEAD + WHEN + whole % "health.score >= 90")
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ('[a, "b, c", d]', ("a", "b, c", "d")), ("['a', \"it's\"]", ("a", "it's")), ("[a]", ("a",)),
+])
+def test_quotes_hold_a_comma_in_a_list(text: str, shown: tuple[str, ...]) -> None:
+    """Industries are called "Food, drink and tobacco"."""
+    playbook = field(f"scope: 'account.industry in {text.replace(chr(39), chr(39) * 2)}'")
+
+    assert isinstance(playbook.scope, Leaf)
+    assert playbook.scope.values == shown
