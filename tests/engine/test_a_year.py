@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -152,7 +152,7 @@ def test_a_look_every_quarter_of_an_hour_through_the_night_does_everything_once(
 
 def test_holidays_of_the_owner_are_no_days_of_the_ladder(life: Any, made: Any) -> None:
     """Good Friday and Easter Monday: the manager is not called on Tuesday for a case of Thursday."""
-    easter = Calendar(ZoneInfo("Europe/Berlin"), holidays=frozenset({datetime(2026, 4, 3).date(), datetime(2026, 4, 6).date()}),
+    easter = Calendar(ZoneInfo("Europe/Berlin"), holidays=frozenset({date(2026, 4, 3), date(2026, 4, 6)}),
                       opens=time(8), closes=time(18))
     one = life(made(escalate=(Rung(Duration(2, "bd"), ("boss",)),)), easter, datetime(2026, 4, 2, 7, tzinfo=UTC))
     for day in range(7):
