@@ -97,6 +97,7 @@ class Replay:
     _waiting_events: list[Event] = field(default_factory=list)
     _next_event: int = 0
     _looks: int = 0
+    _paused: bool = False
 
     def __post_init__(self) -> None:
         self._modes = {mode: replace(self.playbook, mode=mode) for mode in (Mode.SHADOW, Mode.PAUSED)}
@@ -185,6 +186,9 @@ class Replay:
         self, at: datetime, changed: Mapping[str, object], causes: Mapping[str, Event], paused: bool,
     ) -> list[str]:
         due = {each for each in changed if self._subjects[each].could_change(paused)}
+        if paused is not self._paused:          # clocks stop or go on for everybody
+            due.update(each for each, one in self._subjects.items() if one.open is not None)
+            self._paused = paused
         while self._alarms and self._alarms[0][0] <= at:
             due.add(heappop(self._alarms)[1])
         return sorted(due | self._each_run | self._eager | causes.keys())

@@ -85,14 +85,7 @@ def lift(*playbooks: str, within: _Days = 180, options: Options = DEFAULT) -> in
 
 
 def _live(hub: Hub, names: Sequence[str]) -> tuple[Playbook, ...]:
-    from steward.model.errors import ConfigError
-    from steward.model.words import meant_or_all
-
-    known = {each.id: each for each in hub.playbooks}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f'no playbook "{name}" is live{meant_or_all(name, known)}')
-    return tuple(known[name] for name in names) or tuple(known.values())
+    return tuple(hub.live(name) for name in names) or hub.playbooks
 
 
 def _live_or_draft(hub: Hub, names: Sequence[str]) -> tuple[Playbook, ...]:
@@ -100,9 +93,9 @@ def _live_or_draft(hub: Hub, names: Sequence[str]) -> tuple[Playbook, ...]:
     live = {each.id: each for each in hub.playbooks}
     if not names:
         return tuple(live.values()) or hub.draft()
-    drafts = {each.id: each for each in hub.draft([name for name in names if name not in live])} if any(
-        name not in live for name in names) else {}
-    return tuple(live.get(name) or drafts[name] for name in names)
+    missing = [name for name in names if name not in live]
+    known = {**live, **{each.id: each for each in (hub.draft(missing) if missing else ())}}
+    return tuple(known[name] for name in names)
 
 
 def _start(day: datetime | None) -> datetime | None:
@@ -164,7 +157,8 @@ def _score(found: Score) -> None:
     if found.lead_days is not None:
         show.line(f"  lead time: {found.lead_days:g} days (median)")
     if found.asked:
-        took = f", after {found.hours_to_acknowledge:g} hours (median)" if found.hours_to_acknowledge is not None else ""
+        hours = found.hours_to_acknowledge
+        took = f", after {hours:g} hours (median)" if hours is not None else ""
         show.line(f"  taken on: {found.acknowledged} of {found.asked}{took}")
     if found.actions:
         show.line("  actions: " + ", ".join(f"{count} {state}" for state, count in sorted(found.actions.items())))
