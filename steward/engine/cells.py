@@ -32,6 +32,10 @@ class Cells:
         """The mask of all cells."""
         return (1 << len(self.values)) - 1
 
+    def known(self, mask: int) -> list[Any]:
+        """The values of the cells in `mask`, without the unknown."""
+        return [value for at, value in enumerate(self.values[:-1]) if mask >> at & 1]
+
     def where(self, leaf: Leaf, answer: bool) -> int:
         """The mask of the cells in which `leaf` gives `answer`."""
         mask, bit = 0, 1

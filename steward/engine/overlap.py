@@ -69,38 +69,44 @@ def _ring(ring: tuple[Playbook, ...]) -> list[Finding]:
 def _duplicates(
     playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec],
 ) -> Iterator[tuple[Playbook, Playbook, bool, Mapping[str, object]]]:
-    """(narrow, wide, whether they enrol just the same, an account that both enrol); equal pairs once."""
+    """(narrow, wide, whether they enrol just the same, an account that both enrol): one wide for each narrow."""
     asked = [each for each in playbooks
              if each.comes_by_itself and each.mode is not Mode.PAUSED and next(leaves(each.when), None)]
     entries = {each.id: entry_of(each) for each in asked}
-    examples = {each.id: row for each in asked if (row := _example(entries[each.id], catalog)) is not None}
+    proofs = Proofs([condition for entry in entries.values() for condition, _ in entry], catalog)
+    examples = {each.id: rows for each in asked if (rows := _corners(proofs, entries[each.id])) is not None}
     asked = [each for each in asked if each.id in examples]
     told: set[tuple[str, str]] = set()
-    for narrow, wide in _candidates(asked, entries, examples):
-        if (wide.id, narrow.id) in told or not _implies(entries[narrow.id], entries[wide.id], catalog):
-            continue
-        told.add((narrow.id, wide.id))
-        yield narrow, wide, _implies(entries[wide.id], entries[narrow.id], catalog), examples[narrow.id]
+    for narrow, candidates in _candidates(asked, entries, examples):
+        wide = next((each for each in candidates if (each.id, narrow.id) not in told
+                     and _implies(proofs, entries[narrow.id], entries[each.id])), None)
+        if wide is not None:
+            told.add((narrow.id, wide.id))
+            both_ways = _implies(proofs, entries[wide.id], entries[narrow.id])
+            yield narrow, wide, both_ways, examples[narrow.id][0]
 
 
 def _candidates(
-    asked: Sequence[Playbook], entries: Mapping[str, list[Asked]], examples: Mapping[str, _Row],
-) -> Iterator[tuple[Playbook, Playbook]]:
-    """Pairs that an example does not refute: the first's made-up account is let in by the second, too."""
-    table = _Table([examples[each.id] for each in asked])
+    asked: Sequence[Playbook], entries: Mapping[str, list[Asked]], examples: Mapping[str, tuple[_Row, _Row]],
+) -> Iterator[tuple[Playbook, list[Playbook]]]:
+    """For each playbook those that no example refutes: its own made-up accounts are let in by them, too."""
+    tables = [_Table([examples[each.id][at] for each in asked]) for at in (0, 1)]
     work = {each.id: _work(each) for each in asked}
+    found: list[list[Playbook]] = [[] for _ in asked]
     for wide in asked:
-        let_in = table.every
-        for condition, wanted in entries[wide.id]:
-            true, _ = table.verdicts(condition)
-            let_in &= true if wanted is TRUE else ~true
+        let_in = tables[0].every
+        for table in tables:
+            for condition, wanted in entries[wide.id]:
+                true, _ = table.verdicts(condition)
+                let_in &= true if wanted is TRUE else ~true
         while let_in:
             bit = let_in & -let_in
             let_in ^= bit
-            narrow = asked[bit.bit_length() - 1]
-            if (narrow is not wide and narrow.subject is wide.subject and work[narrow.id] & work[wide.id]
-                    and narrow.id not in wide.inhibited_by and wide.id not in narrow.inhibited_by):
-                yield narrow, wide
+            found[bit.bit_length() - 1].append(wide)
+    for narrow, others in zip(asked, found, strict=True):
+        yield narrow, [wide for wide in others if (
+            narrow is not wide and narrow.subject is wide.subject and work[narrow.id] & work[wide.id]
+            and narrow.id not in wide.inhibited_by and wide.id not in narrow.inhibited_by)]
 
 
 def _work(playbook: Playbook) -> frozenset[tuple[str, ...]]:
@@ -117,16 +123,15 @@ def _work(playbook: Playbook) -> frozenset[tuple[str, ...]]:
     return frozenset(found)
 
 
-def _example(asked: Sequence[Asked], catalog: Mapping[str, FactSpec]) -> _Row | None:
+def _corners(proofs: Proofs, asked: Sequence[Asked]) -> tuple[_Row, _Row] | None:
     try:
-        return Proofs([condition for condition, _ in asked], catalog).example(*asked)
+        return proofs.corners(*asked)
     except NotDecided:
         return None
 
 
-def _implies(narrow: Sequence[Asked], wide: Sequence[Asked], catalog: Mapping[str, FactSpec]) -> bool:
+def _implies(proofs: Proofs, narrow: Sequence[Asked], wide: Sequence[Asked]) -> bool:
     """Whether everybody whom `narrow` lets in is let in by `wide`; False where that is not decided."""
-    proofs = Proofs([condition for condition, _ in (*narrow, *wide)], catalog)
     try:
         return all(
             proofs.example(*narrow, (condition, NOT_TRUE if wanted is TRUE else TRUE)) is None

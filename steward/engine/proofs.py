@@ -64,11 +64,14 @@ class Proofs:
     """Answers about `conditions`, whose facts stand in `catalog`; ask it about these and their parts only."""
 
     def __init__(self, conditions: Iterable[Expression], catalog: Mapping[str, FactSpec]) -> None:
-        by_fact: dict[str, list[Leaf]] = defaultdict(list)
+        by_fact: dict[str, dict[Leaf, None]] = defaultdict(dict)
         for condition in conditions:
             for leaf in leaves(condition):
-                by_fact[leaf.fact].append(leaf)
-        self._cells: dict[str, Cells] = {name: cells_of(catalog[name], found) for name, found in by_fact.items()}
+                by_fact[leaf.fact][leaf] = None
+        self._cells: dict[str, Cells] = {
+            name: cells_of(catalog[name], tuple(found)) for name, found in by_fact.items()}
+        self._every = {fact: cells.every for fact, cells in self._cells.items()}
+        self._masks: dict[tuple[Leaf, bool], int] = {}
         self._formulas: dict[tuple[int, bool, bool], tuple[Expression, _And]] = {}
 
     def example(self, *asked: tuple[Expression, Wanted]) -> dict[str, Anything] | None:
@@ -79,15 +82,28 @@ class Proofs:
         Raises:
             NotDecided: it would take too long to say.
         """
-        formula = _and([self._formula(condition, wanted) for condition, wanted in asked])
-        domains = {fact: cells.every for fact, cells in self._cells.items()}
-        found = _Search().solve(domains, formula)
+        found = self._solve(asked)
+        return None if found is None else {
+            fact: self._cells[fact].values[(mask & -mask).bit_length() - 1] for fact, mask in found.items()}
+
+    def corners(
+        self, *asked: tuple[Expression, Wanted],
+    ) -> tuple[dict[str, Anything], dict[str, Anything]] | None:
+        """Two such accounts that lie far apart: with the least and with the greatest value of each fact."""
+        found = self._solve(asked)
         if found is None:
             return None
-        return {
-            fact: cells.values[(found[fact] & -found[fact]).bit_length() - 1]
-            for fact, cells in self._cells.items() if found[fact] != cells.every
-        }
+        known = {fact: sorted(self._cells[fact].known(mask)) for fact, mask in found.items()}
+        return ({fact: values[0] if values else None for fact, values in known.items()},
+                {fact: values[-1] if values else None for fact, values in known.items()})
+
+    def _solve(self, asked: tuple[tuple[Expression, Wanted], ...]) -> _Domains | None:
+        """The cells of each fact that matters."""
+        formula = _and([self._formula(condition, wanted) for condition, wanted in asked])
+        found = _Search().solve(self._every, formula)
+        if found is None:
+            return None
+        return {fact: mask for fact, mask in found.items() if mask != self._every[fact]}
 
     def _formula(self, condition: Expression, wanted: Wanted) -> _And:
         match wanted:
@@ -109,17 +125,23 @@ class Proofs:
     def _build(self, condition: Expression, answer: bool, so: bool) -> _And:
         match condition:
             case Leaf():
-                cells = self._cells[condition.fact]
-                mask = cells.where(condition, answer)
-                return _atom(condition.fact, mask if so else cells.every & ~mask, cells.every)
+                every, mask = self._every[condition.fact], self._mask(condition, answer)
+                return _atom(condition.fact, mask if so else every & ~mask, every)
             case Not(child):
                 return self._said(child, not answer, so)
             case All(children):
                 parts = [self._said(child, answer, so) for child in children]
-                return _and(parts) if answer is so else _or(parts, self._cells)
+                return _and(parts) if answer is so else _or(parts, self._every)
             case Any(children):
                 parts = [self._said(child, answer, so) for child in children]
-                return _or(parts, self._cells) if answer is so else _and(parts)
+                return _or(parts, self._every) if answer is so else _and(parts)
+
+    def _mask(self, leaf: Leaf, answer: bool) -> int:
+        """The cells in which `leaf` gives `answer`."""
+        key = (leaf, answer)
+        if (mask := self._masks.get(key)) is None:
+            mask = self._masks[key] = self._cells[leaf.fact].where(leaf, answer)
+        return mask
 
 
 def _atom(fact: str, mask: int, every: int) -> _And:
@@ -140,7 +162,7 @@ def _and(parts: Iterable[_And]) -> _And:
     return _And(atoms, tuple(ors))
 
 
-def _or(parts: list[_And], cells: Mapping[str, Cells]) -> _And:
+def _or(parts: list[_And], every: Mapping[str, int]) -> _And:
     atoms: _Domains = {}
     ands: list[_And] = []
     for part in parts:
@@ -151,12 +173,12 @@ def _or(parts: list[_And], cells: Mapping[str, Cells]) -> _And:
         if len(part.atoms) == 1 and not part.ors:
             (fact, mask), = part.atoms.items()
             atoms[fact] = either = atoms.get(fact, 0) | mask
-            if either == cells[fact].every:
+            if either == every[fact]:
                 return _YES
         elif not part.atoms and len(part.ors) == 1 and part.ors[0].ands == ():
             for fact, mask in part.ors[0].atoms.items():
                 atoms[fact] = either = atoms.get(fact, 0) | mask
-                if either == cells[fact].every:
+                if either == every[fact]:
                     return _YES
         else:
             ands.append(part)
@@ -171,7 +193,7 @@ class _Search:
     def __init__(self) -> None:
         self._work = self._depth = 0
 
-    def solve(self, domains: _Domains, formula: _And) -> _Domains | None:
+    def solve(self, domains: Mapping[str, int], formula: _And) -> _Domains | None:
         """`domains` narrowed until `formula` holds everywhere in them; None where it holds nowhere."""
         if formula is _NO:
             return None
