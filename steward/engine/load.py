@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from steward.engine.canonical import canonical as canonical_form
 from steward.engine.document import Block, read
 from steward.engine.findings import Finding, Findings, Mark, errors_of, near, playbook_error
 from steward.engine.language import Mode, Playbook
@@ -18,7 +17,7 @@ from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
 
 __all__ = [
-    "FIELDS", "MESSAGES", "Folder", "canonical_form", "examine", "examine_file", "examine_messages", "load_file",
+    "FIELDS", "MESSAGES", "Folder", "examine", "examine_file", "examine_messages", "load_file",
     "load_folder", "load_playbook", "messages_beside", "playbook_files", "read_folder", "read_text", "reload",
 ]
 

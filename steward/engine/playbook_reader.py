@@ -23,7 +23,7 @@ from steward.engine.endings import read_exits, read_goal, read_revoke_on, read_r
 from steward.engine.expression import ALWAYS, Expression
 from steward.engine.field_table import FIELD_TABLE, names
 from steward.engine.fields import Fields
-from steward.engine.findings import Findings
+from steward.engine.findings import Findings, near
 from steward.engine.language import (
     Backlog,
     EmailDraftStep,
@@ -77,6 +77,7 @@ class _Reader:
         do = read_steps(node.get("do"), "do", fields)
         compensate = read_steps(node.get("compensate"), "compensate", fields, do)
         rest = self.rest((*all_steps(do), *all_steps(compensate)))
+        self.note_what_is_never_used((*all_steps(do), *all_steps(compensate)))
         if name is None or title is None or why is None or trigger is None or not do:
             return None
         when = moments.with_meaning(trigger, asked)
@@ -115,6 +116,18 @@ class _Reader:
     def condition(self, name: str) -> Expression | None:
         found = self.node.get(name)
         return self.fields.conditions.read(found, name) if found is not None else None
+
+    def note_what_is_never_used(self, steps: tuple[Step, ...]) -> None:
+        """What is written and can do nothing is a slip more often than a wish."""
+        compensate, inline = self.node.get("compensate"), self.node.get("messages")
+        if compensate is not None and self.node.get("revoke_on") is None:
+            self.fields.findings.warning("STW131", compensate.mark, "nothing ever revokes it, so this is never done",
+                                         "add: revoke_on: opportunity.reopened")
+        called = {step.do.template for step in steps if isinstance(step.do, (MessageStep, EmailDraftStep))}
+        for key, _ in inline.entries if isinstance(inline, Block) else ():
+            if key.text not in called:
+                self.fields.findings.warning("STW126", key.mark, f'no step names the message template "{key.text}"',
+                                             near(key.text, called) or "remove it, or name it: template: …")
 
     def named(self, steps: tuple[Step, ...]) -> tuple[MessageTemplate, ...]:
         """The templates that the steps name, each once."""

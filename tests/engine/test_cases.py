@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from steward.engine.case_file import read_cases
 from steward.engine.cases import run_cases
 from steward.engine.language import Playbook
+from steward.engine.load import load_playbook
+from steward.facts.catalog import catalog as whole_catalog
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
+
+DESCRIPTION = Path(__file__).resolve().parents[3] / "shared/playbook-language.md"
+
+# Word for word from the top of the language's description.
+PLAYBOOK_AS_DESCRIBED = """\
+id: health_drop
+title: Health drop before renewal
+why: A call before day 60 saves most accounts that lose users; after it, few.
+when:
+  all:
+    - health.score < 60
+    - renewal.days_left <= 120
+    - any:
+        - usage.active_users.change_28d <= -30%
+        - support.open_urgent >= 1
+until: health.score >= 70
+for: 3d
+again_after: 30d
+do:
+  - cta: {type: risk, due: 3bd, assign: csm}
+  - message: {to: csm, template: health_drop}
+escalate:
+  - {after: 2bd, unless: acknowledged, to: csm_manager}
+  - {after: 5bd, unless: acknowledged, to: role:vp_cs, only_if: account.arr >= 100k USD}
+"""
 
 # Word for word from "Cases" of the language's description.
 AS_DESCRIBED = """\
@@ -44,6 +72,27 @@ def test_the_cases_of_the_description_hold(example: Playbook, catalog: Mapping[s
     outcomes = run_cases(example, read_cases(AS_DESCRIBED, "it.cases.yaml", catalog), catalog)
 
     assert [(outcome.passed, outcome.differences) for outcome in outcomes] == [(True, ()), (True, ())]
+
+
+def test_they_hold_with_every_fact_that_we_ship() -> None:
+    """The same with the real catalog: its ranges and its ages must let the description be true."""
+    facts = whole_catalog()
+    playbook = load_playbook(PLAYBOOK_AS_DESCRIBED, "health_drop.yaml", facts)
+
+    assert [outcome.differences for outcome in run_cases(playbook, read_cases(AS_DESCRIBED, "it.yaml", facts), facts)] == [
+        (), ()]
+
+
+def test_the_playbook_of_the_other_tests_is_the_described_one(example_text: str) -> None:
+    """What the tests hold is held of what people read."""
+    assert example_text == PLAYBOOK_AS_DESCRIBED
+
+
+@pytest.mark.skipif(not DESCRIPTION.exists(), reason="the language's description lies beside a checkout only")
+@pytest.mark.parametrize("text", ["PLAYBOOK_AS_DESCRIBED", "AS_DESCRIBED"])
+def test_the_texts_are_those_of_the_description(text: str) -> None:
+    """Word for word, so that the description cannot drift from what is tested."""
+    assert f"```yaml\n{globals()[text]}```" in DESCRIPTION.read_text(encoding="utf-8")
 
 
 def test_a_case_that_does_not_hold_says_what_was_instead(example: Playbook, catalog: Mapping[str, FactSpec]) -> None:

@@ -314,6 +314,19 @@ def test_the_last_way_of_a_branch_may_do_without_else_where_the_others_leave_not
     assert faults(HEAD + WHEN + whole % "health.score >= 90")
 
 
+@pytest.mark.parametrize(("text", "code", "message"), [
+    (DO + "compensate: [{message: {to: csm}}]", "STW131", "nothing ever revokes it, so this is never done"),
+    ("do: [{message: {to: csm, template: mine}}]\nmessages: {mine: {title: T, sentence: S}, mien: {title: T, sentence: S}}",
+     "STW126", 'no step names the message template "mien"'),
+])
+def test_what_can_do_nothing_is_a_warning(text: str, code: str, message: str) -> None:
+    """It works, but hardly as meant."""
+    found = examine(HEAD + WHEN + text, "it.yaml", FACTS)[1]
+
+    assert [(each.code, each.severity, each.message) for each in found if each.code == code] == [
+        (code, "warning", message)]
+
+
 @pytest.mark.parametrize(("text", "shown"), [
     ('[a, "b, c", d]', ("a", "b, c", "d")), ("['a', \"it's\"]", ("a", "it's")), ("[a]", ("a",)),
 ])
