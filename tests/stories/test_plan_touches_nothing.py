@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from steward.cli.main import run
+from steward.store import identity
 from steward.wiring import open_hub, shipped_playbooks
+
+_OPENED: list[str] | None = None            # while somebody listens: every socket that this process opens
+
+
+def _listen(happening: str, _: tuple[Any, ...]) -> None:
+    if _OPENED is not None and happening in ("socket.connect", "socket.sendto", "socket.getaddrinfo"):
+        _OPENED.append(happening)
+
+
+sys.addaudithook(_listen)
 
 
 def _state(made: Any, folder: Path) -> tuple[Any, ...]:
@@ -25,7 +38,7 @@ def _state(made: Any, folder: Path) -> tuple[Any, ...]:
 @pytest.fixture
 def acted(company: Any, tmp_path: Path) -> Any:
     """A company whose playbooks have fired, its actions delivered."""
-    made = company(60)
+    made = company(40)
     for file in shipped_playbooks().glob("*.yaml"):
         (tmp_path / "playbooks" / file.name).write_text(file.read_text())
     with open_hub(made.config) as hub:
@@ -81,3 +94,35 @@ def test_a_changed_playbook_is_planned_and_explained_without_touching_anything(
     assert "ACTIVE" not in explained[1].out
     story.tell(f"--- fired\n{explained[0].out}\n--- did not\n{explained[1].out}\n--- plan\n{text.out}")
     assert _state(acted, tmp_path) == before
+
+
+def test_no_dry_run_opens_a_socket_or_writes_a_file(
+    acted: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who only asks must be able to ask on the production machine, in the middle of the day."""
+    global _OPENED                          # an audit hook cannot be given an object
+    shipped = (tmp_path / "playbooks" / "health_drop.yaml").read_text()
+    (tmp_path / "playbooks" / "health_drop.yaml").write_text(shipped.replace("health.score < 60", "health.score < 95"))
+    other = tmp_path / "other.yaml"
+    other.write_text(shipped)
+    (tmp_path / "messages.yaml").write_text((tmp_path / "playbooks" / "messages.yaml").read_text())
+    with open_hub(acted.config) as hub, hub.db.read() as tx:
+        account = next(iter(identity.accounts(tx)))
+    asked = [
+        ("playbook", "list"), ("playbook", "check"), ("playbook", "plan"), ("playbook", "plan", "--file", other),
+        ("playbook", "plan", "health_drop", "--against", other), ("playbook", "apply"), ("playbook", "approve"),
+        ("playbook", "migrate", "health_drop"), ("playbook", "silences"), ("playbook", "backtest", "health_drop"),
+        ("playbook", "score"), ("playbook", "lift"), ("explain", account), ("enrollments",), ("outbox",),
+    ]
+    before, _OPENED = _state(acted, tmp_path), []
+    try:
+        codes = {command[:2]: run([*map(str, command), "--config", str(acted.config)]) for command in asked}
+    finally:
+        opened, _OPENED = _OPENED, None
+    said = capsys.readouterr()
+
+    assert opened == []
+    assert _state(acted, tmp_path) == before
+    assert codes.pop(("playbook", "apply")) == 2, "nobody could be asked"
+    assert "nothing was done" in said.err
+    assert set(codes.values()) <= {0, 1}, said.err
