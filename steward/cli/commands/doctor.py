@@ -97,13 +97,20 @@ def _named(hub: Hub) -> Iterator[Finding]:
 
 
 def _able(hub: Hub) -> Iterator[Finding]:
+    """Whether the connections can do what those playbooks ask for that act; one in shadow may ask for more."""
     from steward.contracts import Finding
     from steward.engine.check import unperformable
+    from steward.engine.language import Mode
 
     if not hub.connectors:
         return
     able = {action for known in hub.connectors.values() for action in known.actions}
-    for playbook in {each.id: each for each in (*hub.drafts.playbooks, *hub.playbooks)}.values():
-        for action in unperformable(playbook, able):
+    missing = {each.id: (each.mode, unperformable(each, able)) for each in (*hub.drafts.playbooks, *hub.playbooks)}
+    for name, (mode, actions) in missing.items():
+        for action in actions if mode in (Mode.LIVE, Mode.RAMP) else ():
             remedy = "No connection can do that. Add one to `connections`, or take the step out of the playbook."
-            yield Finding(f'playbook "{playbook.id}" can perform "{action}"', False, remedy)
+            yield Finding(f'playbook "{name}" can perform "{action}"', False, remedy)
+    asleep = sorted({action for mode, actions in missing.values() if mode not in (Mode.LIVE, Mode.RAMP)
+                     for action in actions})
+    if asleep:
+        yield Finding(f"playbooks in shadow ask for what no connection can do yet: {', '.join(asleep)}", True)
