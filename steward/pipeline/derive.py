@@ -17,7 +17,7 @@ from steward.facts.basis import Basis
 from steward.facts.derive import NOUNS, Known, derive_subjects
 from steward.facts.derive import derive as derive_facts
 from steward.model.records import Noun
-from steward.store import cursors, families, identity, records, subject_facts
+from steward.store import cursors, deltas, families, identity, records, subject_facts
 from steward.store import events as event_store
 from steward.store import facts as snapshots
 from steward.store.feed_days import feed_days
@@ -26,11 +26,12 @@ from steward.store.merged import merged_accounts
 if TYPE_CHECKING:
     from steward.contracts import Connector
     from steward.facts.scorecard import Scorecard
+    from steward.model.events import Event
     from steward.model.facts import FactSpec
     from steward.settings import Settings
     from steward.store.database import Database
-    from steward.store.lake import PendingSegment
 
+_FEW = 500                                                   # accounts that are kept as rows of the database
 _LOOK_BACK_DAYS = 400                                        # a feed that is older than this says nothing any more
 _CHANGES = {"health.score": (28, 7), "score_7d": (7, 3)}     # what the score was so many days ago, or a few more
 _DAYS = {"account_id": pl.String, "day": pl.Date}
@@ -70,25 +71,40 @@ def derive(
     frame = derive_facts(known, catalog, scorecard, basis)
     theirs = {kind: derive_subjects(kind, known, catalog, frame, basis) for kind in kinds}
     happened = happenings.events(known.records, events, basis, rounds)
-    files = _files(db, frame, theirs, now) if account_ids is None else None
-    with db.write() as tx:
-        new = event_store.add(tx, happened)
-        if files is not None:
-            snapshots.show_snapshot(tx, files[0])
-            for file in files[1:]:
-                subject_facts.show(tx, file)
-        else:
-            snapshots.save_hot(tx, frame, now)
-            for kind, found in theirs.items():
-                subject_facts.save_hot(tx, kind, frame["account_id"].to_list(), found, now)
+    new = _keep_all(db, frame, theirs, happened, now) if account_ids is None else _keep_some(
+        db, frame, theirs, happened, now)
     return _report(frame, catalog, time.perf_counter() - started, sum(each.height for each in theirs.values()), new)
 
 
-def _files(
-    db: Database, frame: pl.DataFrame, subjects: Mapping[str, pl.DataFrame], now: datetime,
-) -> list[PendingSegment]:
-    return [snapshots.write_snapshot(db, frame, now),
-            *(subject_facts.write(db, kind, found, now) for kind, found in subjects.items())]
+def _keep_all(
+    db: Database, frame: pl.DataFrame, subjects: Mapping[str, pl.DataFrame], happened: Sequence[Event], now: datetime,
+) -> int:
+    """Everything at once, or nothing; how many events are new."""
+    file = snapshots.write_snapshot(db, frame, now)
+    files = [subject_facts.write(db, kind, found, now) for kind, found in subjects.items()]
+    with db.write() as tx:
+        snapshots.show_snapshot(tx, file)
+        for each in files:
+            subject_facts.show(tx, each)
+        return event_store.add(tx, happened)
+
+
+def _keep_some(
+    db: Database, frame: pl.DataFrame, subjects: Mapping[str, pl.DataFrame], happened: Sequence[Event], now: datetime,
+) -> int:
+    """Likewise of some accounts: few as hot rows, many as a file."""
+    file = deltas.write(db, frame, now) if frame.height > _FEW else None
+    with db.write() as tx:
+        if file is not None:
+            deltas.show(tx, file, frame["account_id"])
+        else:
+            snapshots.save_hot(tx, frame, now)
+        for kind, found in subjects.items():
+            subject_facts.save_hot(tx, kind, frame["account_id"].to_list(), found, now)
+        new = event_store.add(tx, happened)
+    if file is not None:
+        deltas.compact(db, now)
+    return new
 
 
 def _report(

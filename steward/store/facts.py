@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 from sqlalchemy import Connection, select, text
 
-from steward.store import fact_rows
+from steward.store import deltas, fact_rows
 from steward.store import lake as lakes
 from steward.store.database import Database
 from steward.store.instants import from_text, to_text
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 KEEP_ALL = timedelta(days=2)
-_PART = "base"                                 # step 2 adds deltas
+_PART = "base"
 _FEW = 500
 _PUT = text("""
     INSERT INTO hot_account (account_id, known_at, body) VALUES (:account_id, :known_at, :body)
@@ -55,8 +55,7 @@ def write_snapshot(db: Database, frame: pl.DataFrame, known_at: datetime) -> Pen
     """Only the file, outside any transaction; `show_snapshot` makes it visible within one."""
     if frame["account_id"].has_nulls() or not frame["account_id"].is_unique().all():
         raise ValueError("a snapshot has one row for each account")
-    coded = pl.col(pl.String).exclude("account_id").cast(pl.Categorical)
-    return db.lake.write("facts", _PART, frame.with_columns(coded).sort("account_id"), known_at)
+    return db.lake.write("facts", _PART, deltas.coded(frame), known_at)
 
 
 def show_snapshot(tx: Connection, pending: PendingSegment) -> None:
@@ -66,13 +65,17 @@ def show_snapshot(tx: Connection, pending: PendingSegment) -> None:
 
 
 def thin(tx: Connection, now: datetime) -> int:
-    """Retire what nobody will ask for: of days that lie `KEEP_ALL` back, all snapshots but the day's last; how many.
+    """Retire what nobody will ask for: of days that lie `KEEP_ALL` back, all snapshots but the day's last, and the
+    deltas between them; how many.
 
-    The one that stands is never retired.
+    The one that stands is never retired, nor are the deltas that count for it.
     """
-    old = [each for each in lakes.of(tx).visible(tx, "facts") if each.known_at < now - KEEP_ALL]
+    kept = lakes.of(tx).visible(tx, "facts")
+    old = [each for each in kept if each.known_at < now - KEEP_ALL]
     last = {_day_of(each): each.id for each in sorted(old, key=lambda each: each.known_at)}
-    gone = [each.id for each in old if last[_day_of(each)] != each.id]
+    standing = max((each.known_at for each in kept if each.part == _PART), default=now)
+    gone = [each.id for each in old if (each.known_at < standing if each.part == deltas.PART
+                                        else last[_day_of(each)] != each.id)]
     for segment_id in gone:
         tx.execute(segment.update().where(segment.c.id == segment_id).values(retired_at=to_text(now)))
     return len(gone)
@@ -94,7 +97,8 @@ def save_hot(tx: Connection, frame: pl.DataFrame, known_at: datetime) -> None:
 def latest(
     tx: Connection, account_ids: Sequence[str] | None = None, names: Sequence[str] | None = None,
 ) -> Snapshot | None:
-    """What is known now, of all accounts or some: the last snapshot, with the hot rows in it. None: nothing yet.
+    """What is known now, of all accounts or some: the last snapshot, with the deltas and the hot rows in it. None:
+    nothing yet.
 
     `names`: the only facts that are wanted.
     """
@@ -103,45 +107,53 @@ def latest(
     if names is not None:
         schema = {name: schema.get(name, pl.Null()) for name in ("account_id", *names)}
     taken_at = segments[-1].known_at if segments else None
-    hot, newest = _hot(tx, account_ids, schema, taken_at=taken_at, only=names is not None)
+    newer = deltas.after(tx, segments[-1]) if segments else []
+    hot, newest = _hot(tx, account_ids, schema, taken_at=taken_at, newer=newer, only=names is not None)
     if not segments or (newest and account_ids is not None and hot.height == len(set(account_ids))):
         return Snapshot(hot, newest) if newest else None
-    base = _frame(tx, segments[-1], account_ids, None if names is None else list(schema))
+    base = _fold(tx, segments[-1], newer, account_ids, None if names is None else list(schema))
+    known = max(each.known_at for each in (segments[-1], *newer))
     if newest is None:
-        return Snapshot(base, segments[-1].known_at)
+        return Snapshot(base, known)
     whole = pl.concat([base.join(hot, on="account_id", how="anti"), hot], how="diagonal_relaxed").sort("account_id")
-    return Snapshot(whole, max(newest, segments[-1].known_at))
+    return Snapshot(whole, max(newest, known))
 
 
 def known_at(tx: Connection, instant: datetime, names: Sequence[str] | None = None) -> Snapshot | None:
-    """What was known at `instant`: the last snapshot that was not later; None when there was none.
+    """What was known at `instant`: the last snapshot that was not later, with the deltas up to then; None when there
+    was none.
 
     `names`: the only facts that are wanted.
     """
     earlier = [segment for segment in lakes.of(tx).visible(tx, "facts", _PART) if segment.known_at <= instant]
     wanted = None if names is None else ["account_id", *names]
-    return Snapshot(_frame(tx, earlier[-1], None, wanted), earlier[-1].known_at) if earlier else None
+    if not earlier:
+        return None
+    newer = deltas.after(tx, earlier[-1], instant)
+    return Snapshot(_fold(tx, earlier[-1], newer, None, wanted), (newer or earlier)[-1].known_at)
 
 
 def history(tx: Connection) -> list[datetime]:
-    """When each snapshot was taken, oldest first."""
+    """When each snapshot of all accounts was taken, oldest first."""
     return [segment.known_at for segment in lakes.of(tx).visible(tx, "facts", _PART)]
 
 
-def _frame(
-    tx: Connection, segment: Segment, account_ids: Sequence[str] | None, names: Sequence[str] | None = None,
+def _fold(
+    tx: Connection, base: Segment, newer: Sequence[Segment], account_ids: Sequence[str] | None,
+    names: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     where = None if account_ids is None else pl.col("account_id").is_in(sorted(set(account_ids)))
-    return lakes.of(tx).read(segment, where, names)
+    return deltas.fold(lakes.of(tx), base, newer, where, names)
 
 
 def _hot(
     tx: Connection, account_ids: Sequence[str] | None, schema: Mapping[str, pl.DataType], *,
-    taken_at: datetime | None, only: bool,
+    taken_at: datetime | None, newer: Sequence[Segment], only: bool,
 ) -> tuple[pl.DataFrame, datetime | None]:
     """The hot rows with the columns of `schema` and, unless `only` these are wanted, those that it does not have.
 
-    One that was derived before the snapshot was `taken_at` and saved after it knows less than the snapshot.
+    One that was derived before the snapshot was `taken_at`, or a delta that has its account, and saved after it knows
+    less than that.
     """
     wanted = None if account_ids is None else set(account_ids)
     query = select(hot_account)
@@ -150,6 +162,10 @@ def _hot(
     if wanted is not None and len(wanted) <= _FEW:
         query = query.where(hot_account.c.account_id.in_(sorted(wanted)))
     found = [row for row in tx.execute(query) if wanted is None or row.account_id in wanted]
+    if found and newer:
+        known = deltas.known_since(lakes.of(tx), newer, [row.account_id for row in found])
+        found = [row for row in found
+                 if row.account_id not in known or from_text(row.known_at) >= known[row.account_id]]
     rows = [fact_rows.load(row.body) for row in found]
     newest = from_text(max((row.known_at for row in found), default=None))
     return fact_rows.frame(rows, schema, only=only), newest

@@ -282,3 +282,18 @@ def test_the_score_of_a_week_ago_is_remembered(database: Any, put: Put) -> None:
 
     assert acme["health.change_7d"] == pytest.approx(acme["health.score"] - before)
     assert (acme["health.change_7d"] < 0, acme["health.change_28d"]) == (True, None)
+
+
+def test_many_accounts_at_once_are_kept_as_a_file_and_say_the_same(database: Any, put: Put) -> None:
+    """After an outage a vendor calls about every account; each must be as new as if it were alone."""
+    put("accounts", *((str(number), {"name": f"Account {number}"}) for number in range(502)))
+    run(database)
+    put("cases", *((f"t{number}", {"account_external_id": str(number), "status": "open", "opened_at": NOW})
+                   for number in range(501)))
+    ids = {row["account.name"]: row["account_id"] for row in known(database).values()}
+    run(database, NOW + timedelta(minutes=1), [ids[f"Account {number}"] for number in range(501)])
+    with database.read() as tx:
+        assert [each.rows for each in database.lake.visible(tx, "facts", "delta")] == [501]
+
+    assert known(database)["Account 500"]["support.open_tickets"] == 1
+    assert known(database)["Account 501"]["support.open_tickets"] is None
