@@ -6,6 +6,7 @@ merge keys, duplicate keys, directives and more than one document are refused, a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,15 +66,15 @@ class Block:
 Node = Scalar | Listing | Block
 
 
-def read(text: str, file: str, *, most_bytes: int = MOST_BYTES) -> Node:
+def read(text: str, file: str) -> Node:
     """The document in `text`; `file` is its name in errors.
 
     Raises:
         PlaybookError: it is not YAML, too large, or uses what is not allowed here.
     """
     findings = Findings(file, text)
-    if len(text.encode("utf-8", "replace")) > most_bytes:
-        findings.error("STW108", Mark(), f"the file is larger than {most_bytes // 1024} kB", "split it")
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+        findings.error("STW108", Mark(), f"the file is larger than {MOST_BYTES // 1024} kB", "split it")
         raise playbook_error(findings.found)
     try:
         node = _document(YAML(typ="rt", pure=True).parse(text), findings)
@@ -91,6 +92,33 @@ def read(text: str, file: str, *, most_bytes: int = MOST_BYTES) -> Node:
         findings.error("STW101", Mark(), "the file is empty", "write at least: id, title, why, when, do")
         raise playbook_error(findings.found)
     return node
+
+
+def read_json(text: str, file: str) -> Node:
+    """The same for a document that we wrote ourselves as JSON: a hundred times faster, and without places.
+
+    Raises:
+        PlaybookError: it is not JSON.
+    """
+    try:
+        return _plain(json.loads(text, object_pairs_hook=_Pairs))
+    except ValueError as error:
+        findings = Findings(file, "")
+        message = f"not what was stored: {str(error).splitlines()[0]}"
+        findings.error("STW101", Mark(), message, "apply the playbook again")
+        raise playbook_error(findings.found) from None
+
+
+class _Pairs(list[tuple[str, object]]):
+    """The entries of a JSON object, which is not a JSON list."""
+
+
+def _plain(value: object) -> Node:
+    if isinstance(value, _Pairs):
+        return Block(tuple((Scalar(key, Mark(), quoted=True), _plain(each)) for key, each in value), Mark())
+    if isinstance(value, list):
+        return Listing(tuple(_plain(each) for each in value), Mark())
+    return Scalar(value if isinstance(value, str) else json.dumps(value), Mark(), isinstance(value, str))
 
 
 _HINT = "check the indentation, and put quotes around a value that contains \": \" or \" #\""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from steward.engine.document import Block, read
+from steward.engine.document import Block, read, read_json
 from steward.engine.findings import Finding, Findings, Mark, errors_of, near, playbook_error
 from steward.engine.language import Mode, Playbook
 from steward.engine.messages import read_messages
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 MESSAGES = "messages.yaml"
-_MOST_RELOADED = 4 * 1024 * 1024            # bytes; with the templates inside it is larger than its file was
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def reload(
         PlaybookError: it can be read no more, as when a fact is gone from the catalog.
     """
     findings = Findings(label, body)
-    node = read(body, label, most_bytes=_MOST_RELOADED)
+    node = read_json(body, label)
     playbook = read_playbook(node, label, catalog, findings) if isinstance(node, Block) else None
     if playbook is None or errors_of(findings.found):
         raise playbook_error(findings.found)

@@ -171,7 +171,7 @@ def read_back(playbook: Playbook) -> Playbook:
 
 
 @given(documents)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_can_be_written_is_read_back_from_its_canonical_form(written: dict[str, Any]) -> None:
     """What was applied is loaded from that form for as long as an enrollment runs; nothing of it may get lost."""
     text = json.dumps(written, ensure_ascii=False)
@@ -182,9 +182,12 @@ def test_whatever_can_be_written_is_read_back_from_its_canonical_form(written: d
     assert playbook is not None
     assert not errors_of(findings.found)
 
-    again = read_back(playbook)
+    again, as_yaml = read_back(playbook), read(canonical(playbook), "as YAML")
 
     assert again == playbook
+    assert isinstance(as_yaml, Block)
+    assert read_playbook(as_yaml, "as YAML", FACTS, Findings("as YAML", "")) == replace(
+        playbook, file="as YAML", mode=Mode.SHADOW, ramp=0.0, priority=50)
     assert (again.version, canonical(again)) == (playbook.version, canonical(playbook))
     assert version_of(replace(playbook, mode=Mode.LIVE, ramp=0.5, priority=1)) == playbook.version
 
@@ -256,3 +259,9 @@ def test_a_stored_version_whose_fact_is_gone_says_so() -> None:
 
     with pytest.raises(PlaybookError, match=r'a@1234.*\n.*|unknown fact "health.score"'):
         reload(body, "a@1234", {})
+
+
+def test_what_was_not_stored_by_us_is_refused_in_words() -> None:
+    """A torn row must say what it is."""
+    with pytest.raises(PlaybookError, match="not what was stored"):
+        reload('{"id": ', "a@1234", FACTS)
