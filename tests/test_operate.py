@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from steward import operate
 from steward.contracts import Connection, Connector
+from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
+from steward.engine.load import load_playbook, reload
+from steward.facts.catalog import catalog
 from steward.kit.sandbox import Sandbox
 from steward.model.actions import (
     Button,
@@ -24,7 +28,7 @@ from steward.model.enrollments import Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.records import Noun, Record
 from steward.settings import Settings
-from steward.store import audit, enrollments, identity, inbox, outbox, records
+from steward.store import audit, enrollments, identity, inbox, outbox, records, releases, versions
 from steward.store.outbox import OutboxRow
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
@@ -242,3 +246,156 @@ def test_approving_what_does_not_wait_says_so(database: Any) -> None:
 
     with pytest.raises(StewardError, match="drpo"):
         operate.approve(database, "drpo", by="ana", now=NOW)
+
+
+# ---- playbooks ----
+
+
+def playbook(name: str = "drop", **changes: Any) -> Playbook:
+    text = f"""\
+id: {name}
+title: Drop
+why: To have one.
+mode: live
+when: health.score < 60
+do:
+  - message: {{to: csm}}
+"""
+    return replace(load_playbook(text, f"{name}.yaml", catalog()), **changes)
+
+
+def live(database: Any) -> Any:
+    with database.read() as tx:
+        return {name: (each.version, each.mode, each.by) for name, each in releases.live(tx).items()}
+
+
+def test_what_is_applied_is_live_and_the_same_again_is_nothing(database: Any) -> None:
+    """Two people press at once; the history must show one act."""
+    one = playbook()
+
+    [first] = operate.apply(database, [one], "ana", NOW, "the renewal season")
+    [again] = operate.apply(database, [one], "bo", LATER)
+
+    assert (first.changed, again.changed) == (True, False)
+    assert live(database) == {"drop": (one.version, "live", "ana")}
+    assert lines(database) == ["apply"]
+    with database.read() as tx:
+        body = versions.body(tx, "drop", one.version)
+    assert body
+    assert reload(body, "drop.yaml", catalog(), mode=Mode.LIVE) == one
+
+
+def test_a_rollback_brings_back_version_and_mode_and_can_be_taken_back(database: Any) -> None:
+    """The night's edit was wrong: one word, and one more should it have been right."""
+    one, two = playbook(mode=Mode.RAMP, ramp=0.25, version="aaaa"), playbook(version="bbbb")
+    operate.apply(database, [one], "ana", NOW)
+    operate.apply(database, [two], "ana", LATER)
+
+    back = operate.rollback(database, "drop", "bo", LATER)
+    forth = operate.rollback(database, "drop", "bo", LATER)
+
+    assert (back.now.version, back.now.mode, back.now.ramp) == ("aaaa", "ramp", 0.25)
+    assert (forth.now.version, forth.now.mode) == ("bbbb", "live")
+    with pytest.raises(StewardError, match=r'no playbook "dropp" is live\. Did you mean "drop"'):
+        operate.rollback(database, "dropp", "bo", LATER)
+
+
+def test_there_is_nothing_to_roll_back_to_before_a_second_version(database: Any) -> None:
+    """The answer names what stops it instead."""
+    operate.apply(database, [playbook()], "ana", NOW)
+
+    with pytest.raises(StewardError, match="steward playbook pause drop"):
+        operate.rollback(database, "drop", "bo", LATER)
+
+
+def test_pausing_and_resuming_returns_to_the_mode_before(database: Any) -> None:
+    """A ramp of 25 % must not come back as everybody."""
+    operate.apply(database, [playbook(mode=Mode.RAMP, ramp=0.25)], "ana", NOW)
+
+    operate.pause(database, "drop", "bo", LATER)
+    assert not operate.pause(database, "drop", "bo", LATER).changed
+    back = operate.resume(database, "drop", "bo", LATER)
+
+    assert (back.now.mode, back.now.ramp) == ("ramp", 0.25)
+    assert not operate.resume(database, "drop", "bo", LATER).changed
+
+
+def test_retiring_closes_what_is_open_and_stops_what_is_due(database: Any) -> None:
+    """Nobody may be called for a playbook that is no more."""
+    operate.apply(database, [playbook()], "ana", NOW)
+    enrol(database)
+    with database.write() as tx:
+        outbox.add(tx, [message()])
+
+    done = operate.retire(database, "drop", "ana", LATER)
+
+    assert done.closed == 1
+    assert live(database) == {}
+    with database.read() as tx:
+        [found] = enrollments.list_(tx)
+        [decision] = enrollments.decisions(tx)
+        assert outbox.counts(tx) == {"slack": {"cancelled": 1}}
+    assert (found.state, found.reason) == (State.CLOSED, "cancelled")
+    assert "retired by ana" in decision.reason
+
+
+def test_enrolling_by_hand_is_for_playbooks_that_wait_for_a_hand(database: Any) -> None:
+    """A second open enrollment, or one past its condition, would surprise everybody."""
+    by_hand = playbook(trigger=Trigger(TriggerKind.MANUAL))
+
+    first = operate.enroll(database, by_hand, "acct_a", "ana", NOW)
+    again = operate.enroll(database, by_hand, "acct_a", "bo", LATER)
+
+    assert (first.changed, again.changed) == (True, False)
+    assert first.enrollment == again.enrollment
+    assert (first.enrollment.state, first.enrollment.cause) == (State.PENDING, f"manual:ana@{NOW.isoformat()}")
+    assert lines(database) == ["enroll"]
+    with pytest.raises(StewardError, match="enrols by itself and not by hand"):
+        operate.enroll(database, playbook(), "acct_a", "ana", NOW)
+    with pytest.raises(StewardError, match="steward playbook resume drop"):
+        operate.enroll(database, replace(by_hand, mode=Mode.PAUSED), "acct_a", "ana", NOW)
+
+
+def test_a_step_that_waits_for_a_yes_gets_it_once(database: Any) -> None:
+    """The first who says yes is the one whom the audit names."""
+    enrol(database)
+
+    assert operate.approve_step(database, "drop", "do[0]", "ana", LATER) == 1
+    assert operate.approve_step(database, ENROLLMENT, "do.0", "bo", LATER) == 0
+    with database.read() as tx:
+        [found] = enrollments.list_(tx)
+    assert found.body["approvals"] == {"do.0": "ana"}
+    assert lines(database) == ["approve_step"]
+
+
+def test_those_in_flight_go_on_with_the_live_version_where_their_step_has_an_image(database: Any) -> None:
+    """Whose place is gone stays on the version that knows it, and a person hears of it."""
+    steps = "do:\n  - message: {to: csm}\n  - wait: 5d\n"
+    old = load_playbook(f"id: drop\ntitle: D\nwhy: W.\nwhen: health.score < 60\n{steps}", "old.yaml", catalog())
+    new = playbook()
+    with database.write() as tx:
+        enrollments.save(tx, [
+            Enrollment(id=f"drop/acct_{at}/1", playbook_id="drop", version=version, account_id=f"acct_{at}", number=1,
+                       state=State.ACTIVE, since=NOW, looked_at=NOW, entered_at=NOW, step=step)
+            for at, version, step in (("a", old.version, 0), ("b", old.version, 1), ("c", "gone", 0))])
+
+    would = operate.migrate(database, new, {old.version: old}.get, "ana", LATER, perform=False)
+    did = operate.migrate(database, new, {old.version: old}.get, "ana", LATER)
+
+    assert would == did
+    assert [(each.path, each.was) for each in did] == [("do[0]", old.version), (None, old.version), (None, "gone")]
+    assert "do[1]" in did[1].trouble
+    with database.read() as tx:
+        assert [each.version for each in enrollments.list_(tx)] == [new.version, old.version, "gone"]
+    assert lines(database) == ["migrate"]
+
+
+def test_a_silence_is_ended_by_how_its_id_begins(database: Any) -> None:
+    """Nobody types 36 characters."""
+    made = operate.silence(database, {"playbook": "drop"}, "ana", NOW, reason="fair", ends_at=LATER)
+
+    assert operate.unsilence(database, made.id[:8], "bo", NOW + timedelta(minutes=1))
+    assert not operate.unsilence(database, made.id, "bo", NOW + timedelta(minutes=2))
+    with pytest.raises(StewardError, match="there is no silence"):
+        operate.unsilence(database, "", "bo", NOW)
+    assert lines(database) == ["silence", "unsilence"]
