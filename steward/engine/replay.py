@@ -83,7 +83,6 @@ class Replay:
     calendar_of: CalendarOf = any_calendar
     events: Sequence[Event] = ()            # that the trigger names, by `known_at`
     paused: Callable[[datetime], bool] = lambda _: False
-    not_before: datetime | None = None      # a snapshot that is older is looked at then
     probes: Mapping[str, Sequence[tuple[str, datetime]]] = field(default_factory=dict)   # subject -> keys and instants
     entries: list[Entry] = field(default_factory=list)
     probed: dict[str, Probed] = field(default_factory=dict)
@@ -129,7 +128,7 @@ class Replay:
             self._changes = Changes("subject", ["account_id", *codes, *self._zones])
         days = zip(block.instants, block.heights, self._changes.of(rows, len(block.instants)), strict=True)
         for at, height, (changed, gone) in days:
-            self._day(max(at, self.not_before or at), height, changed, gone)
+            self._day(at, height, changed, gone)
         self._describe(block, begun)
 
     # ---- one snapshot ----
@@ -261,10 +260,9 @@ class Replay:
                                AT: [each.entered_at for each in new]},
                               schema_overrides={AT: pl.Datetime("us", "UTC")})
         arr = pl.col(ARR).cast(pl.Float64) if ARR in frame.columns else pl.lit(None, dtype=pl.Float64)
-        looked = pl.col(AT) if self.not_before is None else pl.max_horizontal(AT, pl.lit(self.not_before))
         told = frame.select(
-            pl.col(block.ids).alias("subject"), looked.cast(pl.Datetime("us", "UTC")).alias(AT),
-            _text(frame, NAME).alias("name"), _text(frame, OWNER).alias("owner"), arr.alias("arr"))
+            pl.col(block.ids).alias("subject"), AT, _text(frame, NAME).alias("name"),
+            _text(frame, OWNER).alias("owner"), arr.alias("arr"))
         for at, name, owner, worth in wanted.join(told, on=["subject", AT]).select(
                 "entry", "name", "owner", "arr").iter_rows():
             new[at].account, new[at].owner, new[at].arr = " ".join((name or "").split()), owner or "", worth

@@ -159,13 +159,13 @@ def _reproduced(  # noqa: PLR0917  # plain parts
     for each in real:
         if each.entered_at is not None:
             probes.setdefault(each.subject_id, []).append((each.id, each.entered_at))
-    # A snapshot is stored just before it is evaluated: the one that stood as the playbook was switched on counts.
+    # The one that stood as the playbook was switched on is what it looked at first.
     before = [at for at in stored.instants if at <= live_from]
     played = stored.between(before[-1] if before else live_from, ends)
     if not played.segments:
         return None
     replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened, paused=_pauses(released, live_from),
-                    not_before=live_from, probes=probes)
+                    probes=probes)
     for block in played.blocks(replay.columns):
         replay.play(block)
     tolerance = max(spacing(played.instants), _DAY)
