@@ -16,7 +16,6 @@ from steward.model.facts import FactType
 _LIMIT = re.compile(r"(?:(\d{1,6})(?![\d.]*\s*%))?(?:\s*(?:or)?\s*(\d{1,3}(?:\.\d{1,6})?)\s*%)?")
 _AT_MOST = re.compile(r"(\d{1,4})\s+per\s+(.+)")
 _PATH = re.compile(r"(?:do|compensate)\[\d{1,4}\](?:\.branch\[\d{1,4}\]\.(?:do|else)\[\d{1,4}\])*")
-_STRATA = (FactType.TEXT, FactType.BOOLEAN)
 
 
 def read_mode(node: Node | None, fields: Fields) -> tuple[Mode, float] | None:
@@ -86,9 +85,9 @@ def read_holdout(node: Node | None, fields: Fields) -> Holdout | None:
 
 def _stratum(node: Node, fields: Fields) -> str | None:
     fact = fields.fact(node)
-    if fact and (kind := fields.conditions.catalog[fact].type) not in _STRATA:
-        fields.wrong(node.mark, f'"{fact}" is {kind.value}; every value would be a stratum of its own',
-                     "name facts of few values, as account.segment", "STW115")
+    if fact and fields.conditions.catalog[fact].type is FactType.DATE:
+        fields.wrong(node.mark, f'"{fact}" is a date; every day would be a stratum of its own',
+                     "name facts of few values, as account.segment; amounts count by their magnitude", "STW115")
         return None
     return fact
 

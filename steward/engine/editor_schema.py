@@ -36,7 +36,7 @@ USAGE = "# yaml-language-server: $schema="
 
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 _ID: Schema = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,47}$"}
-_CONNECTION: Schema = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$"}
+_CONNECTION: Schema = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"}
 _LENGTH: Schema = {"type": "string", "pattern": "^[0-9]{1,5} *(d|h|bd|bh)$"}
 _DAYS: Schema = {"type": "string", "pattern": "^[0-9]{1,5} *d$"}
 _SHARE: Schema = {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})? *%$"}
@@ -153,7 +153,7 @@ def _event() -> Schema:
     known = "|".join(re.escape(name) for name in EVENTS)
     return {"anyOf": [
         *({"const": name, "description": spec.meaning} for name, spec in EVENTS.items()),
-        {"type": "string", "pattern": rf"^[a-z][a-z0-9_-]*\.({known})$",
+        {"type": "string", "pattern": rf"^[A-Za-z][A-Za-z0-9_-]*\.({known})$",
          "description": "The same, of one connection only: salesforce.opportunity.closed_won"}]}
 
 

@@ -167,7 +167,8 @@ FIELD_TABLE = (
     FieldDoc("holdout", "the share kept as control: it walks the same states and nothing is done", "0%", "10%", (
         FieldDoc("share", "the share of account families", NEEDED, "10%"),
         FieldDoc("salt", "what the draw begins with; the same salt gives the same control", "the id", "spring"),
-        FieldDoc("by", "facts that make the strata: each is split alike", "none", "[account.segment]"))),
+        FieldDoc("by", "facts that make the strata: each is split alike; amounts count by their magnitude", "none",
+                 "[account.segment]"))),
     FieldDoc("calendar", "whose business days and hours: `owner`, `account`, or one of `company.calendars`", "owner",
              "account"),
     FieldDoc("do", "the steps, in this order", NEEDED, "[{message: {to: csm}}]"),

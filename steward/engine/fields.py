@@ -23,7 +23,7 @@ _MEANT = {
 }
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_CONNECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _TARGET = re.compile(r"(role|channel|queue):[^\s:]{1,80}")
 
 
