@@ -62,8 +62,11 @@ def backtest(
         begins, ends = span(stored, first, last)
         happened = _events(tx, playbook, begins, ends)
         released = releases.history(tx, playbook.id)
-        real = [each for each in measured.entered(tx, playbook.id) if _within(each, begins, ends)] if released else []
+        entered = measured.entered(tx, playbook.id) if released else []
     played = stored.between(begins, ends)
+    # What the last snapshot let in really entered a little later, as it was evaluated.
+    settled = played.instants[-1] + spacing(played.instants) / 4
+    real = [each for each in entered if _within(each, begins, max(ends, settled))]
     replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened)
     judge = _Judge(replay, catalog)
     names = judge.play(played)

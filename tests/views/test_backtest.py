@@ -140,7 +140,7 @@ def test_nothing_is_written(season: Callable[[int], Any]) -> None:
 def test_without_snapshots_it_says_what_to_do(season: Callable[[int], Any]) -> None:
     """A new user has none yet; a mistyped day finds none."""
     us = season(1)
-    with pytest.raises(ConfigError, match="no snapshot of accounts is stored yet. Run: steward evaluate"):
+    with pytest.raises(ConfigError, match=r"no snapshot of accounts is stored yet\. Run: steward evaluate"):
         backtest(us.db, us.playbook(TEXT), *us.ground)
     us.know(us.until, [50.0])
 
