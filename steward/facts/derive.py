@@ -95,7 +95,8 @@ def derive(known: Known, catalog: Mapping[str, FactSpec], card: Scorecard, basis
     if known.own:
         themes = themes.join(company.fields(known.own, accounts, facts, basis).lazy(), on="account_id", how="left")
     snapshot = _with_utilization(themes.collect())
-    snapshot = snapshot.with_columns(feeds.facts(snapshot, basis))
+    last = usage.last_whole_day(known.usage_days, basis.now)
+    snapshot = snapshot.with_columns(feeds.facts(snapshot, basis, usage.end_of(last) if last else None))
     of_health = {name: fact for name, fact in facts.items() if fact.group == "health"}
     reckoned = {name: fact for name, fact in facts.items() if name in known.own and not known.own[name].field}
     snapshot = _in_range(snapshot, {name: facts[name] for name in facts if name not in {**of_health, **reckoned}})

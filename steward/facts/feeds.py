@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 import polars as pl
@@ -23,12 +24,21 @@ SPECS = tuple(
 )
 
 
-def facts(snapshot: pl.DataFrame, basis: Basis) -> list[pl.Expr]:
-    """The facts of every row of `snapshot`, out of its columns `as_of.<group>`; and their own as-of instant: now."""
+def facts(snapshot: pl.DataFrame, basis: Basis, usage_whole: datetime | None) -> list[pl.Expr]:
+    """The facts of every row of `snapshot`, out of its columns `as_of.<group>`; and their own as-of instant: now.
+
+    `usage_whole`: up to when the usage feed is whole. An account that is missing in it is told how old the feed is:
+    whether it is missing in fresh data, or nobody can say.
+    """
     there = [group for group in _OF if f"as_of.{group}" in snapshot.columns]
     ages = [
-        (pl.lit(basis.now, INSTANT) - pl.col(f"as_of.{group}")).dt.total_hours().clip(lower_bound=0)
+        (pl.lit(basis.now, INSTANT) - _as_of(group, usage_whole)).dt.total_hours().clip(lower_bound=0)
         .alias(f"feed.{group}_age_hours")
         for group in there
     ]
     return [*ages, pl.lit(basis.now, INSTANT).alias("as_of.feed")]
+
+
+def _as_of(group: str, usage_whole: datetime | None) -> pl.Expr:
+    own = pl.col(f"as_of.{group}")
+    return own.fill_null(pl.lit(usage_whole, INSTANT)) if group == "usage" else own

@@ -139,6 +139,20 @@ def test_one_account_alone_has_the_facts_that_it_has_among_all(frame: Any) -> No
     assert alone["usage.active_users.sum_7d"].item() is not None
 
 
+def test_who_is_missing_in_a_fresh_feed_is_told_from_a_feed_that_stands_still(frame: Any) -> None:
+    """One account that is not linked is somebody's work; a feed that stands still is one incident and not hundreds."""
+    accounts = frame(Noun.ACCOUNT, {}, {"account_id": "b"})
+
+    def told(last: date) -> dict[str, Any]:
+        usage = pl.DataFrame([("a", last, 3.0)], schema=["account_id", "day", "active_users"], orient="row")
+        return row(derive(known({Noun.ACCOUNT: accounts}, usage), FACTS, CARD, BASIS), "b")
+
+    fresh, stale = told(TODAY - timedelta(days=1)), told(TODAY - timedelta(days=4))
+
+    assert (fresh["usage.history_days"], fresh["as_of.usage"], fresh["feed.usage_age_hours"]) == (None, None, 8)
+    assert stale["feed.usage_age_hours"] == 80
+
+
 def test_a_company_without_accounts_has_no_facts() -> None:
     """The first minute of an installation is a state like any other."""
     nothing = pl.DataFrame(schema=columns_of(Noun.ACCOUNT))
