@@ -34,7 +34,7 @@ def _assert_whole(summary: Any, home: Path) -> None:
     assert summary["accounts"] >= ACCOUNTS
     assert set(summary["records"]) >= {"salesforce", "hubspot"}
     assert summary["facts"] > 60 * ACCOUNTS
-    assert set(summary["enrollments"]) == {"expansion_seats", "health_drop", "onboarding_stall", "sales_handoff"}
+    assert set(summary["enrollments"]) >= {"expansion_seats", "health_drop", "onboarding_stall", "sales_handoff"}
     assert set(summary["actions"]) == {"hubspot", "salesforce", "slack"}
     assert {state for each in summary["actions"].values() for state in each} == {"delivered"}
     names = [run["name"] for run in summary["flow_runs"]]

@@ -175,8 +175,12 @@ def _tell(config: Path, summary: Mapping[str, Any], home: Path, *, once: bool) -
 
     with open_hub(config) as hub:
         touched = views.touched(hub.db, limit=10_000)
-        titles = {each.id: each.title for each in sorted(hub.playbooks, key=lambda each: (-each.priority, each.id))}
-    for line in (_in_one(summary, len({each.account_id for each in touched})), *story.told(
+        playbooks = sorted(hub.playbooks, key=lambda each: (-each.priority, each.id))
+    titles = {each.id: each.title for each in playbooks}
+    acting = sum(each.mode != "shadow" for each in playbooks)
+    applied = (f"The demo applied {len(playbooks)} playbooks by itself: {acting} act, {len(playbooks) - acting} are in "
+               "shadow. Your own are live once you say: steward playbook apply.")
+    for line in (_in_one(summary, len({each.account_id for each in touched})), applied, *story.told(
             touched, titles, show.width() or 100)):
         show.line(line)
     show.line(f"\nWhere to look next (first: export STEWARD_CONFIG={nearest(config)})")
@@ -204,7 +208,7 @@ def _in_one(summary: Mapping[str, Any], touched: int) -> str:
 
 def _next(first: Touched | None) -> Iterator[tuple[str, str]]:
     if first:
-        yield "why it fired", command(f"playbook explain {first.account_id} --playbook {first.playbook}")
+        yield "why it fired", command(f"explain {first.account_id} --playbook {first.playbook}")
         yield "all about one", command(f"accounts show {first.account_id}")
         yield "take it in hand", command(f"enrollments acknowledge {first.enrollment_id}")
     yield "every action", command("outbox")
