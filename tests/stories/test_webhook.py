@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from steward.store import identity, outbox
+from steward import operate
+from steward.pipeline.drain import drain
+from steward.store import identity, inbox, outbox
 from steward.wiring import open_hub, utc_now
 
 LONG = bool(os.environ.get("STEWARD_TORTURE"))
@@ -154,6 +156,22 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(synced: Any, sto
                f"last time, {told} messages stood; in the end {dict(Counter(ended.values()))}")
 
 
+def test_a_crash_between_the_inbox_and_the_decision_waits_for_no_sweep(synced: Any) -> None:
+    """The next start looks at what the call changed, though the call itself is worked off."""
+    company_id, account = next(iter(_known_to(synced.config, "hubspot").items()))
+    with open_hub(synced.config) as hub:
+        with hub.db.write() as tx:
+            inbox.put(tx, "hubspot", "call-1", json.dumps(_grew(company_id, 1)).encode(), hub.clock())
+        report = drain(hub.db, {"hubspot": hub.connection("hubspot")}, hub.connectors, operate.acknowledge_in,
+                       hub.clock())
+    assert report.done == 1, "the call is worked off; then the process dies"
+    assert _messages(synced)[account] == 0
+    with open_hub(synced.config) as hub:
+        hub.work_off()
+
+    assert _messages(synced)[account] == 1
+
+
 def _post_until_it_dies(
     hubspot: Any, url: str, to_send: list[tuple[int, str]], acknowledged: set[str], taken: threading.Event,
 ) -> None:
@@ -175,10 +193,10 @@ def _waiting(config: Path) -> int:
     """How many calls are not worked off."""
     from sqlalchemy import func, select
 
-    from steward.store.schema import inbox
+    from steward.store.schema import inbox as calls
 
     with open_hub(config) as hub, hub.db.read() as tx:
-        return tx.scalar(select(func.count()).select_from(inbox).where(inbox.c.state != "done")) or 0
+        return tx.scalar(select(func.count()).select_from(calls).where(calls.c.state != "done")) or 0
 
 
 @pytest.mark.skipif(not LONG, reason="STEWARD_TORTURE=1 measures 200 events")

@@ -63,7 +63,7 @@ def show_(
     _happened(found)
     _score(found)
     _facts(found, all_)
-    show.line(f"Next: {options.command(f'playbook explain {found.id}')}")
+    show.line(f"Next: {options.command(f'explain {found.id}')}")
     return 0
 
 
