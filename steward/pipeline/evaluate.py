@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
 IN_FLIGHT = (State.ACTIVE.value, State.RECOVERING.value)
+_GIVEN_UP = ("failed", "expired")
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,20 +175,25 @@ class _Run:
         self.gatekeeper = Gatekeeper(self.tx, self.frames, playbooks, opened, self.now, self.whole)
         if not self.whole:
             opened = opened.filter(pl.col("account_id").is_in(list(self.account_ids or ())))
+        opened = opened.with_columns(self.frames.accounts.places(opened["subject_id"]))
         self.empty = opened.clear()
         self.opened = {
             str(key[0]): part for key, part in opened.partition_by("playbook_id", as_dict=True).items()}
+        self.states: dict[str, Counter[str]] = {}
+        for playbook_id, state, count in opened.group_by("playbook_id", "state").len().iter_rows():
+            self.states.setdefault(playbook_id, Counter())[state] = count
 
     def one(self, playbook: Playbook) -> _Line:
         """Decide for one playbook."""
         self.decided.append(playbook.id)
         seen = self.frames.of(playbook.subject)
         opened = self.opened.get(playbook.id, self.empty)
-        line = _Line(Counter(dict(opened["state"].value_counts().iter_rows())))
+        line = _Line(self.states.get(playbook.id, Counter()))
         if seen is None:
             return line
-        found = editions(
-            self.tx, playbook, opened.with_columns(seen.places(opened["subject_id"])), self.catalog, self.now)
+        if playbook.subject is not Subject.ACCOUNT:
+            opened = opened.with_columns(seen.places(opened["subject_id"]))
+        found = editions(self.tx, playbook, opened, self.catalog, self.now)
         began = self.standing.get(playbook.id, Standing(None, True))
         asked = happenings.read(
             self.tx, playbook, set(opened["subject_id"]) if playbook.trigger.kind is TriggerKind.EVENT else (),
@@ -260,13 +267,13 @@ class _Run:
         looks = {}
         for subject_id, found in verdicts.items():
             account_id = accounts[subject_id]
-            brief, states = briefs.get(account_id, NOBODY), sent.get(subject_id, {})
+            brief, states = briefs.get(account_id, NOBODY), sent.get(subject_id)
             looks[subject_id] = Look(
                 playbook, account_id, found, self.now,
                 self.calendar_of(playbook.calendar, brief.owner_zone, brief.zone), gates[subject_id], subject_id,
                 asked.cause(subject_id), subject_id in asked.undoing,
-                frozenset(key for key, state in states.items() if state == "delivered"),
-                frozenset(key for key, state in states.items() if state in ("failed", "expired")),
+                frozenset(key for key, state in states.items() if state == "delivered") if states else _NONE,
+                frozenset(key for key, state in states.items() if state in _GIVEN_UP) if states else _NONE,
                 switched_on, since.get(subject_id))
         return looks
 

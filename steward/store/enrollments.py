@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -70,7 +70,7 @@ _LIGHT = {
 }
 # JSON keys as they stand in `body`; what a person may have changed since is looked at in each run.
 _FLAGS = """
-    CASE WHEN wake_at <= ? THEN 1 ELSE 0 END,
+    CASE WHEN wake_at IS NULL THEN NULL WHEN wake_at <= ? THEN 1 ELSE 0 END,
     CASE WHEN body LIKE ? THEN 1 ELSE 0 END,
     CASE WHEN body LIKE ? OR state = 'awaiting_approval' AND body LIKE ? THEN 1 ELSE 0 END
 """
@@ -82,8 +82,8 @@ def open_frame(
 ) -> pl.DataFrame:
     """Every open enrollment in a few columns, straight from the driver: of all accounts, or of those named.
 
-    `wake_at` is `now` where it has come, else null; `held`: its clock stands, as what it waits for is unknown;
-    `looks_each_run`: a person may have changed something since.
+    `wake_at` is `now` where it has come, and some instant after it where it has not; `held`: its clock stands, as what
+    it waits for is unknown; `looks_each_run`: a person may have changed something since.
     """
     condition, given = "state <> 'closed'", [to_text(now), _HELD, _ATTENTION, _APPROVED]
     if playbook_id is not None:
@@ -95,9 +95,10 @@ def open_frame(
     frame = pl.DataFrame([
         pl.Series(name, column, dtype=dtype)
         for (name, dtype), column in zip(_LIGHT.items(), columns, strict=True)])
-    at = pl.lit(now).cast(pl.Datetime("us", "UTC"))
+    at, later = (pl.lit(each).cast(pl.Datetime("us", "UTC")) for each in (now, now + timedelta(days=1)))
     return frame.with_columns(
-        pl.when(pl.col("wakes") == 1).then(at).alias("wake_at"), pl.col("held", "looks_each_run").cast(pl.Boolean),
+        pl.when(pl.col("wakes") == 1).then(at).when(pl.col("wakes") == 0).then(later).alias("wake_at"),
+        pl.col("held", "looks_each_run").cast(pl.Boolean),
     ).drop("wakes")
 
 
