@@ -136,12 +136,12 @@ def claim(tx: Connection, now: datetime, limit: int, lease_s: float) -> list[Cla
 
 def release(tx: Connection, claimed: Claim) -> bool:
     """Give back a claim that was not begun."""
-    return _change(tx, claimed, {})
+    return _change(tx, claimed, "state = state")
 
 
 def put_off(tx: Connection, claimed: Claim, due_at: datetime, trouble: str) -> bool:
     """Give back a claim that could not be begun, to be looked at again at `due_at`."""
-    return _change(tx, claimed, {"due_at": to_text(due_at), "trouble": trouble})
+    return _change(tx, claimed, "due_at = ?, trouble = ?", to_text(due_at), trouble)
 
 
 def pause(tx: Connection, connection: str, until: datetime) -> int:
@@ -157,11 +157,10 @@ def sending(tx: Connection, claimed: Claim, now: datetime, lease_s: float) -> Cl
 
     Commit before sending. A row that died while being sent uses up one of its tries.
     """
-    values = {
-        "state": "sending", "attempts": outbox.c.attempts + 1, "tries": outbox.c.tries + int(claimed.resumed),
-        "lease_until": to_text(now + timedelta(seconds=lease_s)),
-    }
-    if not _change(tx, claimed, values):
+    begun = bulk.change(tx, f"""
+        UPDATE outbox SET state = 'sending', attempts = attempts + 1, tries = tries + ?, lease_until = ? WHERE {_OWN}
+    """, int(claimed.resumed), to_text(now + timedelta(seconds=lease_s)), claimed.row.key, claimed.epoch)  # noqa: S608  ours
+    if begun != 1:
         return None
     number = claimed.row.attempts + 1
     receipts.begin_attempt(tx, claimed.row.key, number, now)
@@ -220,11 +219,9 @@ def again(
     tx: Connection, claimed: Claim, now: datetime, due_at: datetime, *, trouble: str, outcome: str = "try_again",
 ) -> bool:
     """Not done; look at it again at `due_at`. An outcome of "rate_limited" uses up none of its tries."""
-    values = {
-        "state": "pending", "due_at": to_text(due_at), "trouble": trouble,
-        "tries": outbox.c.tries + int(outcome != "rate_limited"),
-    }
-    if not _change(tx, claimed, values):
+    used = int(outcome != "rate_limited")
+    if not _change(tx, claimed, "state = 'pending', due_at = ?, trouble = ?, tries = tries + ?",
+                   to_text(due_at), trouble, used):
         return False
     receipts.end_attempt(tx, claimed.row.key, claimed.row.attempts, now, outcome=outcome, trouble=trouble)
     return True
@@ -321,17 +318,19 @@ def conservation(tx: Connection) -> Conservation:
 # ---- inside ----
 
 
-def _change(tx: Connection, claimed: Claim, values: Mapping[str, Any]) -> bool:
-    statement = update(outbox).where(
-        outbox.c.key == claimed.row.key, outbox.c.epoch == claimed.epoch, outbox.c.state.in_(OPEN_STATES),
-    )
-    return tx.execute(statement.values({"lease_until": None, **values})).rowcount == 1
+_OWN = "key = ? AND epoch = ? AND state IN ('pending', 'sending')"
+
+
+def _change(tx: Connection, claimed: Claim, changed: str, *values: object) -> bool:
+    """Change the row and give up its lease; False where another worker has it by now, or it is closed."""
+    statement = f"UPDATE outbox SET lease_until = NULL, {changed} WHERE {_OWN}"  # noqa: S608  ours
+    return bulk.change(tx, statement, *values, claimed.row.key, claimed.epoch) == 1
 
 
 def _end(
     tx: Connection, claimed: Claim, now: datetime, state: str, *, outcome: str, trouble: str | None,
 ) -> bool:
-    if not _change(tx, claimed, {"state": state, "trouble": trouble, "done_at": to_text(now)}):
+    if not _change(tx, claimed, "state = ?, trouble = ?, done_at = ?", state, trouble, to_text(now)):
         return False
     receipts.end_attempt(tx, claimed.row.key, claimed.row.attempts, now, outcome=outcome, trouble=trouble)
     return True

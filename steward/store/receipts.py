@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
 from steward.model.actions import Receipt
+from steward.store import bulk
 from steward.store.instants import from_text, to_text
 from steward.store.schema import attempt, outbox, receipt
 
@@ -28,10 +29,8 @@ class Attempt:
 
 def save(tx: Connection, key: str, proof: Receipt) -> None:
     """Store the proof that the action with `key` was done."""
-    tx.execute(insert(receipt).values(
-        key=key, external_id=proof.external_id, url=proof.url, delivered_at=to_text(proof.delivered_at),
-        found=int(proof.found),
-    ))
+    bulk.change(tx, "INSERT INTO receipt (key, external_id, url, delivered_at, found) VALUES (?, ?, ?, ?, ?)",
+                key, proof.external_id, proof.url, to_text(proof.delivered_at), int(proof.found))
 
 
 def of(tx: Connection, keys: Sequence[str]) -> dict[str, Receipt]:
@@ -64,14 +63,12 @@ def attempts(tx: Connection, key: str) -> list[Attempt]:
 def begin_attempt(tx: Connection, key: str, number: int, now: datetime) -> None:
     """Journal that try `number` begins; the one before it, where it never ended, is closed as unknown."""
     end_attempt(tx, key, number - 1, now, outcome="unknown", trouble=DIED)
-    tx.execute(insert(attempt).values(key=key, number=number, started_at=to_text(now)))
+    bulk.change(tx, "INSERT INTO attempt (key, number, started_at) VALUES (?, ?, ?)", key, number, to_text(now))
 
 
 def end_attempt(
     tx: Connection, key: str, number: int, now: datetime, *, outcome: str, trouble: str | None,
 ) -> None:
     """Journal how try `number` ended, unless that is known already."""
-    statement = update(attempt).where(
-        attempt.c.key == key, attempt.c.number == number, attempt.c.ended_at.is_(None),
-    )
-    tx.execute(statement.values(ended_at=to_text(now), outcome=outcome, trouble=trouble))
+    bulk.change(tx, "UPDATE attempt SET ended_at = ?, outcome = ?, trouble = ? "
+                    "WHERE key = ? AND number = ? AND ended_at IS NULL", to_text(now), outcome, trouble, key, number)
