@@ -36,12 +36,14 @@ class FactAnswer(BaseModel):
 
 
 class PlaybookAnswer(BaseModel):
-    """Where the customer stands in one playbook, and the conditions that decide it."""
+    """Where the customer stands in one playbook, and the conditions that decide it. `trigger` is what must happen
+    besides; "" where the conditions alone let it in. One of contacts or opportunities has an answer for each."""
 
     id: str
     version: str
     state: str
     verdict: str
+    trigger: str
     conditions: tuple[str, ...]
     gates: str
     next: str
@@ -178,7 +180,7 @@ def _answer(hub: Hub, view: views.AccountView, customer_id: str, topic: Topic) -
         },
         "playbooks": [
             PlaybookAnswer(id=each.playbook_id, version=each.version, state=each.state, verdict=each.verdict.value,
-                           conditions=each.shown, gates=each.gates, next=each.next)
+                           trigger=each.trigger, conditions=each.shown, gates=each.gates, next=each.next)
             for each in explained
         ],
         "actions": [
