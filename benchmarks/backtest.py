@@ -59,7 +59,7 @@ do: [{cta: {type: risk}}]
 """
 QUERY = """
     WITH seen AS (
-        SELECT account_id, "as_of.crm" AS at, row_number() OVER w AS day,
+        SELECT account_id, "as_of.crm" AS known_at, row_number() OVER w AS day,
                "health.score" < 55 AND "renewal.days_left" <= 120
                    AND ((CASE WHEN "as_of.usage" >= "as_of.crm" - INTERVAL 26 HOUR
                               THEN "usage.active_users.change_28d" END) <= -0.1 OR "support.open_urgent" >= 1) AS fires
@@ -69,12 +69,12 @@ QUERY = """
         SELECT *, sum(CASE WHEN fires IS FALSE THEN 1 ELSE 0 END) OVER w AS stretch
         FROM seen WINDOW w AS (PARTITION BY account_id ORDER BY day)
     ), clocked AS (
-        SELECT account_id, at, fires,
+        SELECT account_id, known_at, fires,
                sum(CASE WHEN fires IS NOT NULL THEN 1 ELSE 0 END) OVER w
                - first_value(CASE WHEN fires IS FALSE THEN 1 ELSE 0 END) OVER w AS held
         FROM marked WINDOW w AS (PARTITION BY account_id, stretch ORDER BY day)
     )
-    SELECT account_id, min(at) FROM clocked WHERE fires AND held >= 4 GROUP BY account_id
+    SELECT account_id, min(known_at) FROM clocked WHERE fires AND held >= 4 GROUP BY account_id
 """
 
 

@@ -62,7 +62,7 @@ def test_a_guardrail_tells_of_harm_beside_the_goal() -> None:
 
     assert found.guardrails[0].harm
     assert any(each.startswith("Careful: annoyed is higher with treatment") for each in found.says)
-    assert not measure(units((2, 5), (2, 5), harmed="annoyed"), ("annoyed",), 0.5).guardrails[0].harm
+    assert not measure(units((2, 3), (2, 3), harmed="annoyed"), ("annoyed",), 0.5).guardrails[0].harm
 
 
 def test_the_power_statement_is_plain_about_a_small_company() -> None:
