@@ -175,15 +175,18 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise _unreadable(path, f"the file cannot be read: {error.strerror}", "look at its path and rights") from None
+        message = f"the file cannot be read: {error.strerror}"
+        raise _unreadable(path, message, "look at its path and rights", Mark(), "") from None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[:error.start].count(b"\n") + 1
-        raise _unreadable(path, "the file is not UTF-8 text", "save it as UTF-8", line) from None
+        shown = error.object.decode("utf-8", "replace")
+        before = error.object[:error.start].decode("utf-8", "replace").rpartition("\n")
+        mark = Mark(before[0].count("\n") + bool(before[1]) + 1, len(before[2]) + 1)
+        raise _unreadable(path, "the file is not UTF-8 text", "save it as UTF-8", mark, shown) from None
 
 
-def _unreadable(path: Path, message: str, remedy: str, line: int = 1) -> PlaybookError:
-    findings = Findings(str(path), "")
-    findings.error("STW101", Mark(line), message, remedy)
+def _unreadable(path: Path, message: str, remedy: str, mark: Mark, text: str) -> PlaybookError:
+    findings = Findings(str(path), text)
+    findings.error("STW101", mark, message, remedy)
     return playbook_error(findings.found)
 
 

@@ -54,7 +54,7 @@ def test_message_templates_that_cannot_be_read_are_a_finding(
 
 def test_alone_it_is_refused_in_words(folder: Path, catalog: Mapping[str, FactSpec]) -> None:
     """Who names one file wants to know why it is not used."""
-    with pytest.raises(PlaybookError, match=r"broken\.yaml:2"):
+    with pytest.raises(PlaybookError, match=r"broken\.yaml:2:11\n.*\n2 \| title: Caf�"):
         load_file(folder / "broken.yaml", catalog)
 
 
