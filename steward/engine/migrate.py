@@ -36,6 +36,8 @@ def migrate(enrollment: Enrollment, old: Playbook, new: Playbook) -> Migrated:
     if at is None:
         path = before[enrollment.step].path
         return _stays(enrollment, f"{path} of {old.label} is no step of {new.label}: it ends on its old version")
+    if left_out := _left_out(enrollment, before, after, images, at):
+        return _stays(enrollment, f"{left_out} of {old.label} would be left out in {new.label}: name it in the map")
     body = _body(enrollment, before, after, images)
     body["rungs"] = _rungs(enrollment.body.get("rungs", ()), old.escalate, new.escalate)
     if not body["rungs"]:
@@ -48,33 +50,51 @@ def migrate(enrollment: Enrollment, old: Playbook, new: Playbook) -> Migrated:
 
 
 def step_images(old: Playbook, new: Playbook) -> list[tuple[str, str | None]]:
-    """Each step of `old` with its image in `new`: as `step_map` says; else the equal step; None where there is none."""
-    named = dict(new.step_map)
-    before, after = program_of(old), program_of(new)
+    """Each step of `old` with its image in `new`: as `step_map` says, else that of the same id, else the equal one.
+
+    Steps that are only alike keep their order; an act has its image wherever it went, lest it be done again.
+    """
+    named, before, after = dict(new.step_map), program_of(old), program_of(new)
     paths = {instruction.path for instruction in after}
     found: dict[str, str | None] = {
-        path: named[path] if named[path] in paths else None
-        for path in (each.path for each in before) if path in named}
+        each.path: named[each.path] if named[each.path] in paths else None for each in before if each.path in named}
+    for one in (each for each in before if each.step.id and each.path not in found):
+        same = (each.path for each in after if each.step.id == one.step.id and each.step.do.kind == one.step.do.kind)
+        if (image := next(same, None)) is not None and image not in found.values():
+            found[one.path] = image
     taken = set(found.values())
-    for alike in (_same_place, _same_id, _same_content):
-        for one in (each for each in before if each.path not in found):
-            image = next((each.path for each in after if each.path not in taken and alike(one.step, each.step)), None)
-            if image is not None:
-                found[one.path] = image
-                taken.add(image)
+    found.update(_alike([each.step for each in before if each.path not in found],
+                        [each.step for each in after if each.path not in taken]))
+    taken = set(found.values())
+    for one in (each for each in before if each.path not in found and _is_act(each)):
+        moved = (each.path for each in after if each.path not in taken and _bare(each.step) == _bare(one.step))
+        if (image := next(moved, None)) is not None:
+            found[one.path] = image
+            taken.add(image)
     return [(each.path, found.get(each.path)) for each in before]
 
 
-def _same_place(one: Step, other: Step) -> bool:
-    return one.path == other.path and _same_content(one, other)
-
-
-def _same_id(one: Step, other: Step) -> bool:
-    return bool(one.id) and one.id == other.id and one.do.kind == other.do.kind
-
-
-def _same_content(one: Step, other: Step) -> bool:
-    return _bare(one) == _bare(other)
+def _alike(old: Sequence[Step], new: Sequence[Step]) -> dict[str, str | None]:
+    """The longest row of equal steps in both, of several the one that leaves more of them in their places."""
+    ours, theirs = [_bare(step) for step in old], [_bare(step) for step in new]
+    best = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    gain = {(at, to): len(old) + 1 + (old[at].path == new[to].path)
+            for at in range(len(old)) for to in range(len(new)) if ours[at] == theirs[to]}
+    for at in reversed(range(len(old))):
+        for to in reversed(range(len(new))):
+            both = gain[at, to] + best[at + 1][to + 1] if (at, to) in gain else 0
+            best[at][to] = max(both, best[at + 1][to], best[at][to + 1])
+    found: dict[str, str | None] = {}
+    at = to = 0
+    while at < len(old) and to < len(new):
+        if (at, to) in gain and best[at][to] == gain[at, to] + best[at + 1][to + 1]:
+            found[old[at].path] = new[to].path
+            at, to = at + 1, to + 1
+        elif best[at][to] == best[at + 1][to]:
+            at += 1
+        else:
+            to += 1
+    return found
 
 
 def _bare(step: Step) -> Step:
@@ -91,6 +111,20 @@ def _image_of(
         return len(after)
     image = images.get(before[at].path)
     return next((index for index, each in enumerate(after) if each.path == image), None)
+
+
+def _left_out(
+    enrollment: Enrollment, before: Sequence[Instruction], after: Sequence[Instruction],
+    images: Mapping[str, str | None], at: int,
+) -> str:
+    """The first act that is still to be done and that the new version does before the place where it goes on."""
+    done, passed = enrollment.body.get("planned", ()), {each.path for each in after[:at]}
+    return next((each.path for each in before[enrollment.step:]
+                 if each.key not in done and _is_act(each) and images.get(each.path) in passed), "")
+
+
+def _is_act(instruction: Instruction) -> bool:
+    return not isinstance(instruction.step.do, (Wait, Branch))
 
 
 def _body(
@@ -120,7 +154,7 @@ def _rungs(done: Sequence[int], old: Sequence[Rung], new: Sequence[Rung]) -> lis
     """The rungs of `new` that count as climbed: the equal one, else that in the same place; better one too many."""
     climbed = set[int]()
     for at in done:
-        equal = [each for each, rung in enumerate(new) if at < len(old) and rung == old[at]]
+        equal = [each for each, rung in enumerate(new) if rung == old[at]]
         image = at if at in equal or not equal else equal[0]
         if image < len(new):
             climbed.add(image)

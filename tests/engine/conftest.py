@@ -107,6 +107,7 @@ class Life:
     def at(self, now: datetime, verdicts: Mapping[str, bool | None]) -> Advance:
         look = Look(self.playbook, "acct_1", Verdicts(verdicts), now, self.calendar, subject_id=self.subject, **self.held_by)
         step = advance(look, self.open, self.closed)
+        assert step.changed or step.enrollment == self.open, "what changes must be saved"
         self.open = step.enrollment
         if self.open is not None and self.open.state is State.CLOSED:
             self.open, self.closed = None, self.open

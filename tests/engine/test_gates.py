@@ -189,7 +189,7 @@ def test_what_a_person_began_waits_for_its_guard_and_its_gates(life: Any, made: 
     one.held_by.clear()
     one.look(1, when=True)
 
-    assert one.state == "active"
+    assert (one.state, one.decisions[-1].reason) == ("active", "manual:ana@2026-03-02T08:00:00+00:00; when is true")
 
 
 def test_what_an_event_began_does_not_wait_for_ever(life: Any, made: Any) -> None:
@@ -213,6 +213,34 @@ def test_the_goal_counts_while_it_recovers(life: Any, made: Any, fact: Any) -> N
     one.look(2, until=True, **{"goal.when": True})
 
     assert one.state == "goal_met"
+
+
+def test_a_goal_on_the_last_instant_of_its_window_counts(life: Any, made: Any, fact: Any) -> None:
+    """ "Within 20 days" is what both of us read."""
+    for day, state in ((20, "goal_met"), (20.001, "active")):
+        one = life(made(goal=Goal(fact("goal.when"), Duration(20))))
+        one.look(0, when=True)
+        one.look(day, **{"goal.when": True})
+
+        assert one.state == state
+
+
+def test_every_change_of_state_is_recorded_with_the_version_that_decided(life: Any, made: Any) -> None:
+    """The history of a case has no gaps, also where it went back."""
+    one = life(made(for_=Duration(1), keep_for=Duration(2)))
+    one.look(0, when=True)
+    one.look(1, when=True)
+    one.look(2, until=True)
+    one.look(3)
+    one.look(4, until=True)
+    one.look(6, until=True)
+
+    assert [(each.from_state, each.to_state) for each in one.decisions] == [
+        ("idle", "pending"), ("pending", "active"), ("active", "recovering"), ("recovering", "active"),
+        ("active", "recovering"), ("recovering", "closed")]
+    assert {(each.version, each.enrollment_id) for each in one.decisions} == {("v1", "it/acct_1/1")}
+    assert [each.reason for each in one.decisions][3:] == [
+        "until is no longer true", "until is true; it must stay so for 2d", "cleared: until held for 2d"]
 
 
 def test_nothing_begins_at_the_instant_of_the_end_or_before_it(life: Any, made: Any) -> None:

@@ -53,6 +53,32 @@ def test_branches_are_alike_by_their_conditions_and_their_steps_one_by_one(made:
         ("do[0].branch[0].do[1]", "do[0].branch[0].do[2]")]
 
 
+def test_of_two_equal_steps_each_keeps_its_place(made: Any) -> None:
+    """Three days, a word, three days: who is in the first wait is not led past the word."""
+    old = made(WAIT, CTA, WAIT)
+
+    assert step_images(old, made(CTA, TELL, WAIT, WAIT, version="v2")) == [
+        ("do[0]", None), ("do[1]", "do[0]"), ("do[2]", "do[2]")]
+    assert step_images(made(TELL, TELL), made(OTHER, TELL, TELL, version="v2")) == [("do[0]", "do[1]"), ("do[1]", "do[2]")]
+    assert step_images(made(TELL, WAIT, TELL), made(TELL, TELL, WAIT, version="v2")) == [
+        ("do[0]", "do[0]"), ("do[1]", None), ("do[2]", "do[1]")]
+
+
+def test_nobody_is_led_past_what_is_still_to_be_done(life: Any, made: Any) -> None:
+    """The new order asks for the call before the wait. Who waits has not been called, and is not skipped in silence."""
+    wait, call = Step(WAIT, "do[0]", id="rest"), Step(CTA, "do[1]", id="call")
+    one = life(made(wait, call))
+    one.look(0, when=True)
+    new = made(replace(call, path="do[0]"), replace(wait, path="do[1]"), version="v2")
+    found = moved(one, new)
+    assert (found.mapped, found.trouble) == (None, "do[1] of it@v1 would be left out in it@v2: name it in the map")
+    one.look(3)
+    assert one.steps == ["do.1/1"]
+    found = moved(one, new)
+
+    assert found.mapped == END
+
+
 def test_it_goes_on_where_it_stood_with_the_clock_of_its_wait(life: Any, made: Any) -> None:
     """Two of the three days have passed; the new version does not ask for three more."""
     one = life(made(CTA, WAIT, TELL))
