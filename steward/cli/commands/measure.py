@@ -81,6 +81,9 @@ def lift(*playbooks: str, within: _Days = 180, options: Options = DEFAULT) -> in
         return 0
     for each in found:
         _lift(each)
+    name = found[0].playbook_id if len(found) == 1 else "ID"
+    following = "score" if all(each.started for each in found) else "plan"
+    show.line(f"Next: {options.command(f'playbook {following} {name}')}")
     return 0
 
 
