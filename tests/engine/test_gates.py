@@ -203,6 +203,17 @@ def test_what_an_event_began_does_not_wait_for_ever(life: Any, made: Any) -> Non
     assert (one.state, one.steps) == ("lapsed", [])
 
 
+def test_who_waits_for_approval_is_not_looked_at_until_there_is_one(life: Any, made: Any) -> None:
+    """Three thousand held at the limit cost nothing; only what an event began is given up some day."""
+    by_itself, by_event = life(made()), life(made(trigger=EVENT, timeout=Duration(30)), held_by={"cause": "event:1"})
+    for one in (by_itself, by_event):
+        one.held_by["gates"] = Gates(over_limit=25)
+        one.look(0, when=True)
+
+    assert by_itself.open.wake_at is None
+    assert by_event.open.wake_at == by_event.start + timedelta(days=30)
+
+
 # ---- clocks and ends ----
 
 def test_the_goal_counts_while_it_recovers(life: Any, made: Any, fact: Any) -> None:
