@@ -183,3 +183,90 @@ def test_what_cannot_be_performed_is_said_with_the_remedy(position: int, routing
     assert isinstance(found, str)
     assert words in found
     assert "Set routing." in found
+
+
+# ---- people ----
+
+@pytest.mark.parametrize(("away", "wanted", "expected"), [
+    ("ana@us.test", ["csm", "csm_manager"], "dee@us.test"), ("vp@us.test", ["role:vp_cs"], None),
+    ("other@us.test", ["csm"], "ana@us.test")])
+def test_who_is_out_of_office_is_passed_over(away: str, wanted: list[str], expected: str | None) -> None:
+    """A risk that waits in the mailbox of somebody on a beach is lost."""
+    said = settings(channel="")
+    company = Company.model_validate({
+        **said.company.model_dump(), "out_of_office": {away.upper(): {"from": NOW.date(), "to": NOW.date()}}})
+    said = said.model_copy(update={"company": company})
+    row = {"connection": "crm", "csm_external_id": "ana", "account_manager_external_id": None}
+    found = People(PEOPLE, {"acct_1": [row]}, said, NOW.date()).first(Whom("acct_1"), wanted)
+
+    assert (found.email if found else None) == expected
+
+
+def test_a_queue_gives_to_whom_has_least_and_stays_with_them() -> None:
+    """Work is shared out evenly; one customer is not passed around."""
+    said = settings().model_copy(update={"company": Company(queues={"risk": ("ana@us.test", "dee@us.test", "g@us.test")})})
+    us = People(PEOPLE, {}, said, busy=lambda: {"ana@us.test": 2})
+    first, chosen = Whom("acct_1"), [us.first(Whom(f"acct_{at}"), ["queue:risk"]) for at in range(2, 5)]
+
+    assert [each.email for each in chosen if each] == ["dee@us.test", "dee@us.test", "ana@us.test"]
+    one, two = us.first(first, ["queue:risk"]), us.first(first, ["queue:risk"])
+    assert one == two
+    assert first.chosen == {"queue:risk": one.email if one else ""}
+
+
+# ---- the other kinds of step ----
+
+MORE = """\
+id: it
+title: Health drop
+why: A call in time saves most.
+when: health.score < 60
+until: health.score >= 70
+do:
+  - touchpoint: {type: call}
+  - update: {field: CS_Risk__c, value: "{{ health.score }}"}
+  - opportunity: {type: expansion, amount: account.arr, closes: 30d}
+  - success_plan: {template: rescue}
+  - webhook: {via: hook, facts: [health.score, renewal.days_left]}
+  - email_draft: {to: champion}
+"""
+KINDS = ("log_touchpoint", "update_record", "open_opportunity", "start_success_plan", "call_webhook", "draft_email")
+
+
+def more(position: int, able: bool) -> Any:
+    def absent(*_: object) -> Any:
+        raise AssertionError("deciding connects to nothing")
+
+    book = load_playbook(MORE, "it.yaml", CATALOG)
+    row = {"account_id": "acct_1", "account.name": "Acme", "account.arr": 60000.0, "health.score": 42.0,
+           "renewal.days_left": None, "as_of.health": NOW}
+    entered = advance(Look(book, "acct_1", Verdicts({"when": True, "until": False}), NOW, Calendar()), None, None)
+    assert entered.enrollment is not None
+    actions = dict.fromkeys(KINDS, DeliveryClass.B) if able else {}
+    ours = {name: Connector(name, name, absent, absent, absent, actions=actions) for name in ("crm", "hook")}
+    at = Desk(settings(), ours, CATALOG, people("ana"), {"acct_1": {"crm": "001A"}}, NOW, calendars(settings(), NOW),
+              lambda _: {"champion": ("cy@acme.test", "Cy")})
+    cause = Cause(book, entered.enrollment, row, clauses_of(book.when, row, CATALOG, NOW))
+    return actions_of(at, cause, Planned("do", f"do[{position}]", f"it/acct_1/1/do.{position}/1"))  # type: ignore[arg-type]  # a plain text
+
+
+@pytest.mark.parametrize(("position", "said"), [
+    (0, {"account_external_id": "001A", "type": "call", "subject": "Health drop: Acme", "owner_email": "ana@us.test"}),
+    (1, {"noun": "account", "external_id": "001A", "field": "CS_Risk__c", "value": "42"}),
+    (2, {"type": "expansion", "amount": 60000, "currency": "USD", "closes_on": date(2026, 12, 6)}),
+    (3, {"template": "rescue", "title": "Health drop: Acme", "starts_on": date(2026, 11, 6)}),
+    (4, {"account_name": "Acme", "playbook_id": "it", "reasons": ("health.score < 60 (42)",)}),
+    (5, {"owner_email": "ana@us.test", "to_email": "cy@acme.test", "account_external_id": "001A"}),
+])
+def test_every_kind_of_step_says_what_its_target_needs(position: int, said: dict[str, Any]) -> None:
+    """The connector only has to do it; it asks nothing more."""
+    [decided] = more(position, able=True)
+
+    assert decided.row.action.kind == KINDS[position]
+    assert {name: getattr(decided.row.action, name) for name in said} == said
+
+
+@pytest.mark.parametrize("position", range(6))
+def test_what_no_connection_can_do_is_said(position: int) -> None:
+    """It stands on the enrollment until somebody adds the connection."""
+    assert isinstance(more(position, able=False), str)
