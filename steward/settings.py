@@ -22,6 +22,7 @@ from pydantic import (
 
 from steward.model.company_facts import CompanyFact
 from steward.model.errors import ConfigError
+from steward.model.words import nearest
 from steward.model.working_time import WEEKDAYS, WorkingTime, public_holidays
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -272,15 +273,13 @@ def _not_yaml(path: Path, error: Exception) -> str:
 
 
 def _in_words(path: Path, error: ValidationError) -> str:
-    import difflib
-
     lines = []
     for fault in error.errors(include_input=False, include_url=False):
         place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
         if fault["type"] == "extra_forbidden":
             known = _keys_beside(fault["loc"])
-            near = difflib.get_close_matches(str(fault["loc"][-1]), known, 1)
-            hint = f' Did you mean "{near[0]}"?' if near else f" Known there: {', '.join(known)}."
+            near = nearest(str(fault["loc"][-1]), known)
+            hint = f' Did you mean "{near}"?' if near else f" Known there: {', '.join(known)}."
             lines.append(f'{path}: unknown key "{place}".{hint}')
         else:
             lines.append(f'{path}: "{place}": {fault["msg"].removeprefix("Value error, ")}')

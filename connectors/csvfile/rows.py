@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from connectors.csvfile.settings import Column, FileMapping
 from steward.kit.tabular import Row, place
 from steward.model.errors import ConfigError
 from steward.model.records import FIELDS, FieldType, Record, Refusal, Value
+from steward.model.words import nearest
 
 MOST_ID = 255
 _DOMAIN = re.compile(r"(?!-)[a-z0-9äöüéèàçñß-]+(\.[a-z0-9äöüéèàçñß-]+)+")
@@ -101,8 +101,8 @@ class Columns:
             return found[0]
         if found:
             raise ConfigError(f'csvfile: {self._file} has {len(found)} columns "{name}". Rename one of them.')
-        near = difflib.get_close_matches(name, self._header, 1)
-        hint = f'Did you mean "{near[0]}"?' if near else f"It has: {', '.join(self._header)}."
+        near = nearest(name, self._header)
+        hint = f'Did you mean "{near}"?' if near else f"It has: {', '.join(self._header)}."
         raise ConfigError(f'csvfile: {self._file} has no column "{name}". {hint} Correct the mapping.')
 
 

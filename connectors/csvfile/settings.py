@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from connectors.csvfile.cells import Locale
 from steward.kit.tabular import Dialect
 from steward.model.records import FIELDS, FieldType, Noun
+from steward.model.words import nearest
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Metric = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -118,8 +118,8 @@ class FileMapping(FileBlock):
         for name, column in self.columns.items():
             free = name.startswith("custom.") or (self.noun is Noun.ACCOUNT and name.startswith("id_in."))
             if name not in known and not free:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(known)}, and custom.<name>"
+                near = nearest(name, known)
+                hint = f'did you mean "{near}"?' if near else f"it has {', '.join(known)}, and custom.<name>"
                 raise ValueError(f'columns: a {self.noun} has no field "{name}"; {hint}')
             if column.type and not name.startswith("custom."):
                 raise ValueError(f'columns: "{name}" has its own type; only custom fields take one')

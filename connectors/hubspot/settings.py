@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors.hubspot.shapes import SHAPES
+from steward.model.words import nearest
 
 _Names = dict[str, str]
 
@@ -69,6 +69,6 @@ class HubSpotSettings(BaseModel):
 def _known(what: str, name: str, names: Iterable[str]) -> None:
     known = list(names)
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
+        near = nearest(name, known)
+        hint = f'Did you mean "{near}"?' if near else f"There are: {', '.join(known)}."
         raise ValueError(f'unknown {what} "{name}". {hint}')

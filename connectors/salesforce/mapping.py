@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from connectors.salesforce.key import from_field
 from connectors.salesforce.settings import FieldNames, SalesforceSettings
 from steward.model.errors import ConfigError
 from steward.model.records import FIELDS, FieldType, Noun, Record, Refusal, Value
+from steward.model.words import nearest
 
 Row = Mapping[str, Any]
 Parse = Callable[[Any], Value]
@@ -117,8 +117,8 @@ def check_settings(settings: SalesforceSettings, nouns: Mapping[str, Noun]) -> N
 def _known(setting: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f'Did you mean "{near}"?' if near else f"There are: {', '.join(known)}."
             raise ConfigError(f'salesforce: the setting "{setting}" names "{name}", which there is not. {hint}')
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import Any
+
+from steward.model.words import nearest
 
 LENGTHS = {"id": 18, "reference": 18, "string": 255, "picklist": 255, "url": 255, "email": 80, "phone": 40,
            "textarea": 32_000}
@@ -50,8 +51,8 @@ class TableSchema:
 
     def unknown(self, name: str) -> str:
         """In words that `name` is no field, and which one may be meant."""
-        near = difflib.get_close_matches(name, list(self.fields), 1)
-        hint = f' Did you mean "{near[0]}"?' if near else " Custom fields end in __c."
+        near = nearest(name, self.fields)
+        hint = f' Did you mean "{near}"?' if near else " Custom fields end in __c."
         return f'the sandbox\'s {self.name} has no field "{name}".{hint}'
 
     def learn(self, name: str, value: Any) -> FieldSchema:

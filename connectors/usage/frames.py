@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ from polars.exceptions import PanicException, PolarsError
 from connectors.usage.settings import UsageSettings
 from steward.model.errors import ConfigError, RecordRejected
 from steward.model.records import Refusal
+from steward.model.words import nearest
 
 ACCOUNT, DAY = "account_external_id", "day"
 MOST_REFUSALS = 1_000
@@ -67,8 +67,8 @@ def _columns(name: str, raw: pl.DataFrame, settings: UsageSettings) -> dict[str,
     wanted = settings.metrics or rest
     for column in (*named, *wanted.values()):
         if column not in raw.columns:
-            near = difflib.get_close_matches(column, raw.columns, 1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"It has: {', '.join(raw.columns)}."
+            near = nearest(column, raw.columns)
+            hint = f'Did you mean "{near}"?' if near else f"It has: {', '.join(raw.columns)}."
             raise ConfigError(f'usage: {name} has no column "{column}". {hint} Correct columns or metrics.')
     if not wanted:
         raise ConfigError(f"usage: {name} has no column but account and day. Add one for each metric.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from steward.model.errors import PlaybookError
+from steward.model.words import nearest
 
 _FRAME_WIDTH = 160
 
@@ -77,8 +77,8 @@ def playbook_error(findings: Iterable[Finding]) -> PlaybookError:
 
 def near(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or "" where nothing known is near."""
-    found = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f'did you mean "{found[0]}"?' if found else ""
+    found = nearest(word, known)
+    return f'did you mean "{found}"?' if found else ""
 
 
 def _render(finding: Finding) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -14,6 +13,7 @@ from steward.model.company_facts import CompanyFact
 from steward.model.errors import ConfigError
 from steward.model.facts import FactSpec, FactType
 from steward.model.records import FIELDS, FieldType, Noun
+from steward.model.words import nearest
 
 Own = Mapping[str, CompanyFact]
 
@@ -185,5 +185,5 @@ def _sentence(meaning: str) -> str:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f' Did you mean "{found[0]}"?' if found else ""
+    found = nearest(word, known)
+    return f' Did you mean "{found}"?' if found else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from steward.model.errors import ConfigError
 from steward.model.facts import FactSpec, FactType
+from steward.model.words import nearest
 
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
@@ -243,5 +243,5 @@ class _Reader:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f' Did you mean "{found[0]}"?' if found else ""
+    found = nearest(word, known)
+    return f' Did you mean "{found}"?' if found else ""
