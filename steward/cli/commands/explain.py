@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -43,7 +44,17 @@ def explain(
     if options.json:
         show.as_json({"explanations": answers, "not_live_then": refused})
         return 0
-    show.line("\n\n".join(each.text() for each in answers) or f'"{account}" has no such contact or opportunity.')
+    told = [each for each in answers if playbook or not _is_one_of_many(each)]
+    show.line("\n\n".join(each.text() for each in told) or f'"{account}" has no such contact or opportunity.')
+    idle = Counter(each.playbook_id for each in answers if each not in told)
+    for name, count in idle.items():
+        show.line(f"\n{name}: {count} contacts or opportunities are idle. Why: "
+                  f"{options.command(f'explain {account_id} --playbook {name}')}")
     for text in refused:
         show.note(text)
     return 0
+
+
+def _is_one_of_many(answer: Explanation) -> bool:
+    """A contact or an opportunity for which nothing is under way: an account has dozens of those."""
+    return answer.subject_id != answer.account_id and answer.state == "idle"

@@ -80,7 +80,7 @@ def tell(plans: Iterable[Plan], limit: int = _SHOWN) -> None:
             show.line(f"  {len(each.enters)} are more than the {each.over_limit} that may enter in one run: "
                       "all of them would wait for approval.")
         _in_flight(each)
-        if each.mode in ("shadow", "paused"):
+        if each.enters and each.mode in ("shadow", "paused"):
             show.line(f"  In mode {each.mode} nobody is contacted.")
 
 
