@@ -203,6 +203,15 @@ def test_what_an_event_began_does_not_wait_for_ever(life: Any, made: Any) -> Non
     assert (one.state, one.steps) == ("lapsed", [])
 
 
+def test_a_contact_is_enrolled_under_its_own_id_and_its_account_stays_known(life: Any, made: Any) -> None:
+    """Two champions of one customer are two cases, with keys that never meet."""
+    one = life(made(), subject="con_1")
+    one.look(0, when=True)
+
+    assert (one.open.subject_id, one.open.account_id, one.open.number) == ("con_1", "acct_1", 1)
+    assert one.keys == ["it/con_1/1/do.0/1"]
+
+
 def test_who_waits_for_approval_is_not_looked_at_until_there_is_one(life: Any, made: Any) -> None:
     """Three thousand held at the limit cost nothing; only what an event began is given up some day."""
     by_itself, by_event = life(made()), life(made(trigger=EVENT, timeout=Duration(30)), held_by={"cause": "event:1"})
