@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
 from steward.model.errors import ConfigError
-from steward.store import enrollments, outbox
+from steward.store import enrollments, outbox, subject_facts
 from steward.views.backtest import backtest
 
 DAY = timedelta(days=1)
@@ -147,3 +148,29 @@ def test_without_snapshots_it_says_what_to_do(season: Callable[[int], Any]) -> N
     with pytest.raises(ConfigError, match="no snapshot is stored from 2020-01-01"):
         backtest(us.db, us.playbook(TEXT), *us.ground, first=us.until.replace(year=2020, month=1, day=1),
                  last=us.until.replace(year=2021))
+
+
+def test_contacts_are_played_with_the_facts_of_their_accounts(season: Callable[[int], Any]) -> None:
+    """A champion who leaves matters where the account is large; both facts are as known that day."""
+    us = season(2)
+    playbook = us.playbook(
+        "id: left\ntitle: Left\nwhy: B.\nmode: live\nsubject: contact\n"
+        "when: {all: [contact.active == false, account.arr >= 50k USD]}\nuntil: contact.active == true\n"
+        "do: [{cta: {type: risk}}]\n")
+    start = us.until - 6 * DAY
+    for number in range(6):
+        at = start + number * DAY
+        us.know(at, [50.0, 50.0])
+        frame = pl.DataFrame({
+            "account_id": us.ids, "subject_id": ["con_1", "con_2"], "connection": ["crm", "crm"], "external_id": ["1", "2"],
+            "contact.active": [number < 3, True],
+        }).with_columns(pl.lit(at).cast(pl.Datetime("us", "UTC")).alias("as_of.crm"))
+        pending = subject_facts.write(us.db, "contact", frame, at)
+        with us.db.write() as tx:
+            subject_facts.show(tx, pending)
+
+    found = backtest(us.db, playbook, *us.ground)
+
+    assert [(each.subject_id, each.account_id, each.entered_at) for each in found.entries] == [
+        ("con_1", us.ids[0], start + 3 * DAY)]
+    assert found.arr_touched == 60_000
