@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -262,8 +263,8 @@ def test_the_views_answer_from_what_was_decided(company: Any) -> None:
 
     [touched] = views.touched(us.db)
     [first, _] = views.accounts(us.db)
-    explained = views.explain(us.db, us.playbook(), us.catalog, us.settings, "Acme 0", us.now)
-    idle = views.explain(us.db, us.playbook(), us.catalog, us.settings, "a1", us.now)
+    [explained] = views.explain(us.db, us.playbook(), us.catalog, us.settings, "Acme 0", us.now)
+    [idle] = views.explain(us.db, us.playbook(), us.catalog, us.settings, "a1", us.now)
     planned = views.plan(us.db, us.playbook(us.text.replace("< 60", "< 66")), us.catalog, us.settings, us.now, before=us.playbook())
 
     assert (touched.account, touched.why) == ("Acme 0", "health.score < 60 (10); account.lifecycle == customer (customer)")
@@ -285,3 +286,28 @@ def test_an_id_that_two_systems_gave_to_two_customers_is_not_guessed(company: An
 
     with pytest.raises(ConfigError, match="2 accounts in different systems"):
         views.explain(us.db, us.playbook(), us.catalog, us.settings, "a0", us.now)
+
+
+def test_two_evaluators_at_once_do_what_one_does(company: Any) -> None:
+    """A scheduler that fires twice, on two machines: one CTA for each customer."""
+    us = company(20)
+    us.know([10.0] * 20)
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: us.run(us.now), range(4)))
+
+    assert sorted(report.actions for report in reports) == [0, 0, 0, 40]
+    assert len(us.rows()) == 20 + 1, "a CTA each, and twenty messages to Ana in one"
+    assert [each.number for each in us.enrollments()] == [1] * 20
+
+
+def test_a_day_that_was_missed_is_made_up_for(company: Any) -> None:
+    """The machine was off for a day: who has waited long enough by then enters, and the step of yesterday is done."""
+    missed = company(1)
+    book = missed.playbook(missed.text.replace("  - message: {to: csm}", "  - wait: 1d\n  - message: {to: csm}"))
+    missed.know([10.0])
+    missed.run(missed.now, book)
+    missed.know([10.0], missed.now + timedelta(days=3))
+    report = missed.run(missed.now + timedelta(days=3), book)
+    again = missed.run(missed.now + timedelta(days=1), book)
+
+    assert (report.actions, again.actions) == (2, 0), "the message and the rung; a clock set back does nothing"
