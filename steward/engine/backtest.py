@@ -22,7 +22,7 @@ from statistics import median
 
 from steward.engine.language import Playbook, TriggerKind
 from steward.engine.outcomes import Churns
-from steward.engine.replay import Entry
+from steward.engine.played import Entry
 from steward.engine.reproduced import Reproduced
 
 USUAL_WINDOW = timedelta(days=180)

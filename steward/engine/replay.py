@@ -22,7 +22,8 @@ from steward.engine.language import Mode, Playbook, Subject, TriggerKind
 from steward.engine.lifecycle import advance, cancel
 from steward.engine.look import Advance, Look, Verdicts
 from steward.engine.outcomes import DO_NOT_CONTACT
-from steward.model.enrollments import Enrollment, State
+from steward.engine.played import Entry, Played, Probed, Seen
+from steward.model.enrollments import State
 from steward.model.events import Event, connection_and_name
 from steward.model.facts import FactSpec
 from steward.model.subjects import subject_id as id_of
@@ -40,34 +41,6 @@ CalendarOf = Callable[[str, str | None, str | None], Calendar]
 def any_calendar(*_: str | None) -> Calendar:
     """Business hours in UTC, whoever asks."""
     return ALWAYS_UTC
-
-
-@dataclass(slots=True)
-class Entry:
-    """One enrollment that became active. `work` are CTAs and tasks; `rungs` were escalated as nobody acknowledges."""
-
-    id: str
-    subject_id: str
-    account_id: str
-    entered_at: datetime
-    account: str = ""                       # its name, its owner and its ARR are those of that day
-    owner: str = ""
-    arr: float | None = None
-    closed_at: datetime | None = None
-    reason: str = ""
-    work: list[datetime] = field(default_factory=list)
-    rungs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """Where a subject stood in the replay at the first snapshot at or after an instant; "absent": no row of it."""
-
-    at: datetime
-    stands: str                             # a State, "idle" or "absent"
-    since: datetime | None
-    reason: str
-    when: bool | None
 
 
 @dataclass
@@ -89,7 +62,7 @@ class Replay:
     held_at_limit: list[tuple[datetime, int, int]] = field(default_factory=list)   # when, how many, the limit
     lacking: list[int] = field(default_factory=list)                # by snapshot: of how many nobody can say
 
-    _subjects: dict[str, _Subject] = field(default_factory=dict)
+    _subjects: dict[str, Played] = field(default_factory=dict)
     _eager: set[str] = field(default_factory=set)                   # idle, and `when` is true
     _each_run: set[str] = field(default_factory=set)                # at a gate, or stuck
     _alarms: list[tuple[datetime, str]] = field(default_factory=list)
@@ -106,7 +79,7 @@ class Replay:
         self._zones = (OWNER_ZONE, ACCOUNT_ZONE) if _asks_business_time(self.playbook) else ()
         self._kinds = {each.path: each.do.kind for each in self.playbook.steps()}
         self._changes: Changes | None = None
-        self._seen: dict[tuple[int, ...], _Seen] = {}
+        self._seen: dict[tuple[int, ...], Seen] = {}
 
     @property
     def columns(self) -> frozenset[str]:
@@ -164,16 +137,16 @@ class Replay:
         account_id, *values = row
         codes = tuple(values[:len(self._packing.columns)])
         if codes not in self._seen:
-            self._seen[codes] = _Seen(self._packing.unpack(codes))
+            self._seen[codes] = Seen(self._packing.unpack(codes))
         one = self._subjects.get(subject_id)
         if one is None:
-            one = self._subjects[subject_id] = _Subject(account_id)
+            one = self._subjects[subject_id] = Played(account_id)
         one.seen = self._seen[codes]
         one.zones = tuple(values[len(codes):])
         if one.open is None:
             self._note_eager(subject_id, one)
 
-    def _note_eager(self, subject_id: str, one: _Subject) -> None:
+    def _note_eager(self, subject_id: str, one: Played) -> None:
         """Whoever is idle while `when` is true is looked at, until a look lets it in or `when` is true no more."""
         by_path = one.seen.by_path if one.seen else {}
         if self.playbook.comes_by_itself and by_path.get("when") is True and by_path.get("scope", True) is True:
@@ -192,7 +165,7 @@ class Replay:
             due.add(heappop(self._alarms)[1])
         return sorted(due | self._each_run | self._eager | causes.keys())
 
-    def _keep(self, subject_id: str, one: _Subject, step: Advance, at: datetime) -> None:
+    def _keep(self, subject_id: str, one: Played, step: Advance, at: datetime) -> None:
         enrollment = step.enrollment
         if enrollment is None:
             return
@@ -304,48 +277,6 @@ class Replay:
         if one.open is None:
             return Probed(at, "idle", None, "", when)
         return Probed(at, one.open.state.value, one.open.entered_at or one.open.since, one.open.reason, when)
-
-
-@dataclass(slots=True)
-class _Subject:
-    account_id: str
-    seen: _Seen | None = None               # None: the last snapshot does not know it
-    zones: tuple[str | None, ...] = ()
-    open: Enrollment | None = None
-    closed: Enrollment | None = None
-    entry: Entry | None = None
-    entered: list[datetime] = field(default_factory=list)
-
-    def could_change(self, paused: bool) -> bool:
-        """Whether a look at this open enrollment could change it by what is true now, whatever the time."""
-        if self.open is None or self.seen is None:
-            return False
-        held = bool(self.open.body.get("held"))
-        return not held if paused else self.seen.could_change(self.open.state, held)
-
-
-class _Seen:
-    """The verdicts of one subject, and what they could do to an open enrollment: as `sweep._could_change` says it."""
-
-    __slots__ = ("_by_state", "by_path", "verdicts")
-
-    def __init__(self, by_path: Mapping[str, bool | None]) -> None:
-        self.by_path, self.verdicts = by_path, Verdicts(by_path)
-        when, until = by_path["when"], by_path["until"]
-        ends = any(value for name, value in by_path.items()
-                   if name in ("goal.when", "revoke_on") or name.startswith("exit."))
-        stops = until is None or any(value is None for name, value in by_path.items() if name.endswith("].unless"))
-        self._by_state = {
-            (State.ACTIVE, False): bool(until) or ends or stops, (State.ACTIVE, True): ends or until is not None,
-            (State.RECOVERING, False): ends or not until, (State.RECOVERING, True): ends or until is not None,
-        }
-        for state in (State.PENDING, State.BLOCKED, State.AWAITING_APPROVAL):
-            self._by_state[state, False] = ends or not when
-            self._by_state[state, True] = ends or when is not None
-
-    def could_change(self, state: State, held: bool) -> bool:
-        """Of an enrollment in `state`, whose clocks stand where `held`."""
-        return self._by_state[state, held]
 
 
 def events_asked(playbook: Playbook) -> str:

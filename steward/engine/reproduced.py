@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from steward.engine.replay import Entry, Probed
+from steward.engine.played import Entry, Probed
 from steward.model.enrollments import Enrollment, State
 
 FAR = timedelta(days=45)                    # an entry of the replay that is further off is another story
