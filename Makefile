@@ -35,6 +35,9 @@ docs: $(STAMP)
 torture: $(STAMP)
 	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
 
+mutants: $(STAMP)
+	@$(BIN)/python tests/mutants.py $(MODULES)
+
 bench: $(STAMP)
 	@for each in $$(grep -l __main__ benchmarks/*.py); do $(BIN)/python -m benchmarks.$$(basename $$each .py) --json || exit 1; done
 
