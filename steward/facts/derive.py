@@ -60,7 +60,8 @@ class Known:
     that is trusted for it, and `csm_connection`, whose id `csm_external_id` is.
     `known_in`: account_id and connection, one row for each system that an account is known in.
     `watermarks`: up to when a connection's records of a noun are read to the end; absent where they never were.
-    `usage`: account_id, day and one column for each metric; `usage_days`: every day the feed named any account.
+    `usage`: the feeds, or one frame of account_id, day and one column for each metric; `usage_days`: every day on
+    which a feed named any account.
     `previous`: account_id, `health.score` as known 28 days ago, and `score_7d` as known 7 days ago.
     `first`: of a noun, the connections whose records count, best first; others where an account has none in these.
     `parents`: the parent of each account that has one, and theirs, up to the top.
@@ -71,7 +72,7 @@ class Known:
     accounts: pl.DataFrame
     known_in: pl.DataFrame
     watermarks: Mapping[tuple[str, Noun], datetime]
-    usage: pl.DataFrame
+    usage: pl.DataFrame | Sequence[usage.Feed]
     usage_days: Sequence[date]
     previous: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema={"account_id": pl.String, "health.score": pl.Float64}))

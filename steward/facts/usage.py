@@ -8,6 +8,7 @@ feed are not known either. Days are UTC days, as the feeds write them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -24,6 +25,8 @@ HISTORY_DAYS = 180
 NOT_FEATURES = frozenset({"active_users", "logins", "sessions", "gate_hits"})
 """Metrics that say how many came or were turned away, not what they did; they do not count as features used."""
 
+_FEW = 500                                                   # accounts, for which a stream is not worth its setting up
+_NONE = 20_000                                               # stands for the age of use that there was none of
 _N = FactType.NUMBER
 _EDGES = (7, 14, 28, 56, 90, 180)                            # ages in days where a window, or the one before it, ends
 _usage = partial(spec, "usage")
@@ -74,19 +77,40 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def facts(usage: pl.DataFrame, metrics: Sequence[str], days: Sequence[date], now: datetime) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one feed brought, read only as it is needed. `rows`: `id`, `day` and one column for each metric.
+
+    `accounts`: `id` and `account_id`; ids that are not in it are nobody's. None: the ids are those of accounts.
+    """
+
+    rows: pl.LazyFrame
+    accounts: pl.DataFrame | None = None
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Feed:
+        """Of a frame with the columns account_id, day and one for each metric."""
+        return cls(frame.lazy().rename({"account_id": "id"}))
+
+
+def facts(
+    usage: pl.DataFrame | Sequence[Feed], metrics: Sequence[str], days: Sequence[date], now: datetime,
+) -> pl.DataFrame:
     """The usage facts of every account that `usage` names; `as_of.usage` is when the last whole day ended.
 
-    `usage` has the columns account_id, day and one for each metric; the same account and day may stand in several rows,
-    which are added up. `days`: every day on which the feed named any account, also such that `usage` leaves out.
+    `usage`: feeds, or one frame with the columns account_id, day and one for each metric. The same account and day may
+    stand in several rows, which are added up. `days`: every day on which a feed named any account, also such that
+    `usage` leaves out.
     """
     last = last_whole_day(days, now)
-    present = [metric for metric in metrics if metric in usage.columns]
+    feeds = [Feed.of(usage)] if isinstance(usage, pl.DataFrame) else list(usage)
+    there = {name for feed in feeds for name in feed.rows.collect_schema().names()}
+    present = [metric for metric in metrics if metric in there]
     if last is None or not present:
         return pl.DataFrame(schema={"account_id": pl.String, "as_of.usage": INSTANT})
     calendar = calendar_of([(last - day).days for day in days], HISTORY_DAYS)
     known = {window: calendar.knows(0, window) for window in WINDOWS}
-    totals = _totals(_buckets(usage, present, last), present).with_columns(
+    totals = _totals(_buckets(feeds, present, last), present).with_columns(
         pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
     ).join(first_days(calendar, WINDOWS), on="first", how="left")
     features = [metric for metric in present if metric not in NOT_FEATURES]
@@ -107,26 +131,39 @@ def facts(usage: pl.DataFrame, metrics: Sequence[str], days: Sequence[date], now
     )
 
 
-def _buckets(usage: pl.DataFrame, metrics: list[str], last: date) -> pl.DataFrame:
-    """One row for each account and bucket of ages; 20 times cheaper to window over than the days themselves."""
+def _buckets(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> pl.DataFrame:
+    """One row for each account, feed and bucket of ages; 20 times cheaper to window over than the days themselves.
+
+    By the feed's own ids first: there are far fewer buckets than days to find the account of.
+    """
+    found = []
+    for feed in feeds:
+        named = feed.rows.collect_schema().names()
+        few = feed.accounts is not None and feed.accounts.height <= _FEW
+        rows = _bucketed(feed.rows, [metric for metric in metrics if metric in named], last).collect(
+            engine="in-memory" if few else "streaming")
+        found.append(rows.rename({"id": "account_id"}) if feed.accounts is None else
+                     rows.join(feed.accounts, on="id").drop("id"))
+    return pl.concat(found, how="diagonal_relaxed")
+
+
+def _bucketed(rows: pl.LazyFrame, metrics: Sequence[str], last: date) -> pl.LazyFrame:
     age = (pl.lit(last) - pl.col("day")).dt.total_days().cast(pl.Int16)
-    bucket = pl.lit(0, pl.UInt8)                             # today and later: only tells that there was use
-    for number, edge in enumerate((0, *_EDGES[:-1]), start=1):
-        bucket = pl.when(pl.col("age") >= edge).then(pl.lit(number, pl.UInt8)).otherwise(bucket)
+    # The number of edges that lie at or below the age; 0 is today and later: only tells that there was use.
+    bucket = pl.sum_horizontal((pl.col("age") >= edge).cast(pl.UInt8) for edge in (0, *_EDGES[:-1]))
     return (
-        usage.lazy()
-        .select("account_id", age.alias("age"), *(pl.col(metric).cast(pl.Float64) for metric in metrics))
+        rows
+        .select("id", age.alias("age"), *(pl.col(metric).cast(pl.Float64) for metric in metrics))
         .filter(pl.col("age") < HISTORY_DAYS)
-        .with_columns(bucket.alias("bucket"))
-        .group_by("account_id", "bucket")
+        .with_columns(bucket.alias("bucket"), pl.col("age").cast(pl.Float64).alias("days"))
+        .group_by("id", "bucket")
         .agg(
             pl.col("age").max().alias("first"),
             *(pl.col(m).sum().alias(f"sum:{m}") for m in metrics),
-            *((pl.col(m) * pl.col("age")).sum().alias(f"moment:{m}") for m in metrics),
-            *(pl.col(m).count().alias(f"count:{m}") for m in metrics),
-            *(pl.when(pl.col(m) > 0).then("age").min().alias(f"last:{m}") for m in metrics),
+            *((pl.col(m) * pl.col("days")).sum().alias(f"moment:{m}") for m in metrics),
+            # One minimum says both when there was any use last and, by null, that nobody ever said.
+            *((pl.col("age") + (pl.col(m) <= 0).cast(pl.Int16) * _NONE).min().alias(f"last:{m}") for m in metrics),
         )
-        .collect()
     )
 
 
@@ -146,8 +183,7 @@ def _totals(buckets: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
             ]
         columns += [
             (moment * bucket.is_between(1, windows[90][1])).sum().alias(f"moment:{metric}"),
-            pl.col(f"count:{metric}").sum(),
-            pl.col(f"last:{metric}").min().clip(lower_bound=0),
+            pl.col(f"last:{metric}").min(),
         ]
     return buckets.group_by("account_id").agg(columns).filter(pl.col("first") >= 0)
 
@@ -155,7 +191,8 @@ def _totals(buckets: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
 def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
     """The facts of `metric`, out of the totals joined with what the calendar says of the account's first day."""
     name = f"usage.{metric}."
-    named = pl.col(f"count:{metric}") > 0                    # null on every day: another feed's metric, not zero
+    last = pl.col(f"last:{metric}")
+    named = last.is_not_null()                               # null on every day: another feed's metric, not zero
     found = []
     for days in WINDOWS:
         total, before = pl.col(f"sum{days}:{metric}"), pl.col(f"before{days}:{metric}")
@@ -172,5 +209,6 @@ def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
     return [
         *found,
         pl.when(named & pl.col("slope_known")).then(slope).alias(f"{name}slope_90d"),
-        pl.col(f"last:{metric}").cast(pl.Int64).alias(f"{name}days_since_last"),
+        pl.when(last < _NONE // 2).then(last.clip(lower_bound=0)).cast(pl.Int64)
+        .alias(f"{name}days_since_last"),
     ]

@@ -22,6 +22,7 @@ from steward.store import events as event_store
 from steward.store import facts as snapshots
 from steward.store.feed_days import feed_days
 from steward.store.merged import merged_accounts
+from steward.store.usage import scan_parts
 
 if TYPE_CHECKING:
     from steward.contracts import Connector
@@ -64,7 +65,7 @@ def derive(
     started = time.perf_counter()
     kinds = sorted(set(subjects) & set(subject_themes.KINDS))
     with db.read() as tx:
-        known = _known(db, tx, settings, now, connectors=connectors, account_ids=account_ids,
+        known = _known(tx, settings, now, connectors=connectors, account_ids=account_ids,
                        more=happenings.nouns_of(events))
         rounds = event_store.rounds(tx, account_ids) if events else {}
     basis = Basis(now, settings.company.currency, settings.company.timezone, settings.company.rates)
@@ -134,14 +135,14 @@ def read_to_the_end(
 
 
 def _known(
-    db: Database, tx: Any, settings: Settings, now: datetime, *, connectors: Mapping[str, Connector],
+    tx: Any, settings: Settings, now: datetime, *, connectors: Mapping[str, Connector],
     account_ids: Sequence[str] | None, more: Collection[Noun] = (),
 ) -> Known:
     known_in = [
         (account_id, connection) for account_id, names in identity.external_ids(tx, account_ids).items()
         for connection in names
     ]
-    usage, days = _usage(db, tx, now, account_ids)
+    usage, days = _usage(tx, now, account_ids)
     accounts = merged_accounts(tx, settings.truth, tuple(settings.connections), account_ids)
     return Known(
         records={noun: records.frame(tx, noun, account_ids) for noun in {*NOUNS, *more}},
@@ -158,9 +159,9 @@ def _known(
 
 
 def _usage(
-    db: Database, tx: Any, now: datetime, account_ids: Sequence[str] | None,
-) -> tuple[pl.DataFrame, list[date]]:
-    """Usage by day, events counted in, and the days that the feed brought.
+    tx: Any, now: datetime, account_ids: Sequence[str] | None,
+) -> tuple[list[usage_facts.Feed], list[date]]:
+    """The feeds of usage, events as one of them, and the days that they brought.
 
     Where files of usage come, their days are the feed's: some events of a day whose file is late are no whole day.
     """
@@ -171,10 +172,12 @@ def _usage(
         days = everyone["day"].unique().to_list()
     last = usage_facts.last_whole_day(days, now)
     if last is None:
-        return pl.DataFrame(schema=_DAYS), []
+        return [], []
     since = last - timedelta(days=usage_facts.HISTORY_DAYS - 1)
-    files = db.lake.scan_usage(tx, since, account_ids)
-    return pl.concat([files, events.filter(pl.col("day") >= since)], how="diagonal_relaxed"), days
+    feeds = [usage_facts.Feed(rows, accounts) for rows, accounts in scan_parts(tx, since, account_ids)]
+    if not events.is_empty():
+        feeds.append(usage_facts.Feed.of(events.filter(pl.col("day") >= since)))
+    return feeds, days
 
 
 def _by_day(events: pl.DataFrame) -> pl.DataFrame:

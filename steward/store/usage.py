@@ -62,6 +62,29 @@ def scan_usage(tx: Connection, since: date, account_ids: Iterable[str] | None = 
     return whole if len(_feeds(parts)) == 1 else _added_up(whole, _with_several_ids(who, parts))
 
 
+def scan_parts(
+    tx: Connection, since: date, account_ids: Iterable[str] | None = None,
+) -> list[tuple[pl.LazyFrame, pl.DataFrame]]:
+    """By connection: rows still to be read, `id` (the feed's own), `day` and one column per metric, from `since` on;
+    and the ids' accounts, `id` and `account_id`. For reading far more than fits into memory."""
+    lake = lakes.of(tx)
+    who = _who(tx, account_ids)
+    by_feed: dict[str, list[list[Segment]]] = {}
+    for part in _parts(lake.visible(tx, "usage")):
+        connection, month = part[0].part.rsplit("/", 1)
+        if month >= f"{since:%Y-%m}":
+            by_feed.setdefault(connection, []).append(part)
+    found = []
+    for connection, parts in by_feed.items():
+        ours = who.filter(pl.col("connection") == connection).select(pl.col("external_id").alias("id"), "account_id")
+        wanted = pl.col("day") >= since
+        if ours.height <= _FEW:                # few are found by the files' own statistics
+            wanted &= pl.col("account_external_id").is_in(ours["id"].to_list())
+        rows = pl.concat([_newest(lake, part, wanted) for part in parts], how="diagonal_relaxed")
+        found.append((rows.rename({"account_external_id": "id"}), ours))
+    return found
+
+
 def unknown_ids(tx: Connection) -> dict[str, int]:
     """By connection, how many external ids report usage and belong to no account."""
     lake = lakes.of(tx)
