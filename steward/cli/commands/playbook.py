@@ -93,7 +93,8 @@ def _ground(options: Options) -> tuple[Mapping[str, FactSpec], Path]:
     if options.config == DEFAULT.config and not options.config.exists():
         return catalog(), Path("playbooks")
     settings = load_settings(options.config)
-    return catalog(settings.usage_metrics or DEFAULT_METRICS, settings.company.currency), settings.playbooks
+    own = catalog(settings.usage_metrics or DEFAULT_METRICS, settings.company.currency, settings.facts)
+    return own, settings.playbooks
 
 
 def _in_folder(folder: Path, pattern: str, but: str = "/") -> tuple[Path, ...]:

@@ -34,6 +34,7 @@ def apply(
         plans = plans_of(hub, drafts) if drafts and _is_derived(hub) else []
         if not options.json:
             tell(plans)
+            _warn(hub, drafts, options)
         again = options.command(" ".join(("playbook apply", *playbooks, *(("--file", str(file)) if file else ()),
                                           "--yes")))
         if drafts and not chosen.agreed(f"Make {_count(len(drafts), 'playbook')} live?", yes, again):
@@ -49,6 +50,14 @@ def apply(
     what = f"applied {_count(len(done), 'playbook')}" if done else "nothing differs from what is live"
     show.line(f"{what}. Next: {options.command('evaluate' if done else 'playbook list')}")
     return 0
+
+
+def _warn(hub: Hub, drafts: Sequence[Playbook], options: Options) -> None:
+    """What works, but hardly as meant."""
+    files = {each.file for each in drafts}
+    count = sum(each.file in files for each in hub.drafts.findings)
+    if count:
+        show.line(f"{_count(count, 'warning')}; see: {options.command('playbook check')}")
 
 
 def _differs(hub: Hub, draft: Playbook) -> bool:
