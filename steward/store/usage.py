@@ -48,18 +48,15 @@ def scan_usage(tx: Connection, since: date, account_ids: Iterable[str] | None = 
     """`account_id, day` and one column per metric, for every day from `since` on; one row per account and day.
 
     What several external ids of one account report is added up. Ids that belong to no account are left out
-    (`unknown_ids` names them). Memory: the result, and one month of one connection beside it.
+    (`unknown_ids` names them). All of it stands in memory: for many accounts, see `scan_parts`.
     """
-    lake = lakes.of(tx)
-    who = _who(tx, account_ids)
-    parts = [part for part in _parts(lake.visible(tx, "usage")) if part[0].part.rsplit("/", 1)[1] >= f"{since:%Y-%m}"]
-    if not parts:
+    feeds = scan_parts(tx, since, account_ids)
+    if not feeds:
         return pl.DataFrame(schema={"account_id": pl.String, "day": pl.Date})
-    scans = [_part(lake, part, who, since) for part in parts]
-    frames = pl.collect_all(scans) if who.height <= _FEW else (scan.collect() for scan in scans)
-    added = [_added_up(frame, _with_several_ids(who, [part])) for part, frame in zip(parts, frames, strict=True)]
-    whole = pl.concat(added, how="diagonal_relaxed")
-    return whole if len(_feeds(parts)) == 1 else _added_up(whole, _with_several_ids(who, parts))
+    frames = pl.collect_all([rows.join(accounts.lazy(), on="id").drop("id") for rows, accounts in feeds])
+    ids = pl.concat([accounts["account_id"] for _, accounts in feeds])
+    return _added_up(pl.concat(frames, how="diagonal_relaxed").select("account_id", "day", pl.exclude(
+        "account_id", "day")), ids.filter(ids.is_duplicated()).unique())
 
 
 def scan_parts(
@@ -129,17 +126,6 @@ def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -
     return rows if len(part) == 1 else rows.unique(_KEYS, keep="last", maintain_order=False)
 
 
-def _part(lake: Lake, part: Sequence[Segment], who: pl.DataFrame, since: date) -> pl.LazyFrame:
-    connection = part[0].part.rsplit("/", 1)[0]
-    ours = who.filter(pl.col("connection") == connection).select("external_id", "account_id")
-    wanted = pl.col("day") >= since
-    if ours.height <= _FEW:                    # few are found by the files' own statistics
-        wanted &= pl.col("account_external_id").is_in(ours["external_id"].to_list())
-    return _newest(lake, part, wanted).join(
-        ours.lazy(), left_on="account_external_id", right_on="external_id", how="inner"
-    ).select("account_id", "day", pl.exclude("account_id", "day", "account_external_id"))
-
-
 def _added_up(rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
     """One row per account and day, where of the accounts `several` there may be more; what nobody reported stays
     null."""
@@ -150,16 +136,6 @@ def _added_up(rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
     sums = rows.filter(theirs).group_by("account_id", "day").agg(
         pl.when(metric.is_not_null().any()).then(metric.sum()))
     return pl.concat([rows.filter(~theirs), sums])
-
-
-def _with_several_ids(who: pl.DataFrame, parts: Sequence[Sequence[Segment]]) -> pl.Series:
-    """The accounts that have more than one external id in the feeds of `parts`."""
-    ours = who.filter(pl.col("connection").is_in(_feeds(parts)))
-    return ours.filter(pl.col("account_id").is_duplicated())["account_id"].unique()
-
-
-def _feeds(parts: Sequence[Sequence[Segment]]) -> list[str]:
-    return sorted({part[0].part.rsplit("/", 1)[0] for part in parts})
 
 
 def _who(tx: Connection, account_ids: Iterable[str] | None) -> pl.DataFrame:
