@@ -63,7 +63,7 @@ def account(
         lines = tuple(
             FactLine(spec.name, row.get(spec.name), show(row.get(spec.name), spec), row.get(f"as_of.{spec.group}"),
                      spec.group, why_unknown(row, spec, now))
-            for spec in catalog.values())
+            for spec in catalog.values() if spec.subject == "account")
         parts = tuple(
             ContributionLine(each.title, each.fact, each.gave if each.earned is not None else None, each.share * 100)
             for each in contributions({**row, **fresh}, scorecard))
