@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from steward.engine.language import CtaStep, MessageStep, Playbook, Rung
 from steward.engine.look import Planned
 from steward.model.actions import Message, OpenCta
@@ -15,7 +18,7 @@ def actions_of(at: Desk, cause: Cause, planned: Planned) -> list[Decided] | str:
     if planned.part == "escalate":
         rung = cause.playbook.escalate[int(planned.path[9:-1])]
         return _message(at, cause, planned, MessageStep(rung.to, via=rung.via), rung)
-    step = step_at(cause.playbook, planned.path)
+    step = _steps(cause.playbook)[planned.path]
     if isinstance(step, MessageStep):
         return _message(at, cause, planned, step, None)
     if isinstance(step, CtaStep):
@@ -23,9 +26,10 @@ def actions_of(at: Desk, cause: Cause, planned: Planned) -> list[Decided] | str:
     return writes_of(at, cause, planned, step)
 
 
-def step_at(playbook: Playbook, path: str) -> object:
-    """What the step at `path` does."""
-    return next(each.do for each in playbook.steps() if each.path == path)
+@lru_cache(maxsize=512)
+def _steps(playbook: Playbook) -> Mapping[str, object]:
+    """What each step does, by its path."""
+    return {each.path: each.do for each in playbook.steps()}
 
 
 def _message(

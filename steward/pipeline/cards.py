@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from steward.engine import template
@@ -65,6 +66,7 @@ def card_of(
         context=(f"{playbook.label} · {'; '.join(reasons_of(cause, catalog))}", _ages(cause, now), *because))
 
 
+@lru_cache(maxsize=512)
 def words_of(playbook: Playbook, named: str = "") -> template.MessageTemplate:
     """The template called `named`, else the first that the playbook's messages name, else the plain one."""
     messages = (each.do for each in playbook.steps() if isinstance(each.do, MessageStep))
