@@ -152,6 +152,7 @@ title: Check in {id}
 why: Everybody is to be asked once.
 mode: live
 limit: 100000 or 100%
+caps: {{account: 100, owner: 10000}}
 when: account.name is known
 again_after: 90d
 do:
