@@ -57,7 +57,8 @@ def main() -> None:
             found[name] = _beside(url, folder, chosen.rows, chosen.rounds)
     first = found["sqlite"]
     show(figures("outbox", first["ours_s"], {name: first[f"{name}_s"] for name in ("bare", "bare_many")},
-                 all(each["answers_equal"] for each in found.values()), rows=chosen.rows, workers=WORKERS, batch=BATCH, databases=found), chosen.json)
+                 all(each["answers_equal"] for each in found.values()), rows=chosen.rows, workers=WORKERS,
+                 batch=BATCH, databases=found), chosen.json)
 
 
 def _beside(url: str, folder: Path, rows: int, rounds: int) -> dict[str, Any]:
