@@ -35,7 +35,7 @@ class FactSpec:
     type: FactType
     meaning: str
     source: str                             # "Salesforce Contract.EndDate; HubSpot contract_end_date"
-    group: str                              # usage | crm | support | survey | onboarding | health | feed; "a+b": of both
+    group: str                              # usage | crm | support | survey | onboarding | health | feed; "a+b": both
     unit: str = ""                          # "users", "tickets", "USD"
     low: float | None = None                # smallest and largest possible value
     high: float | None = None
