@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
-from steward.engine.batch import verdicts
+from steward.engine.batch import expr
 from steward.engine.closures import Closure, Row, closure
 from steward.engine.expression import Expression, facts_of
 from steward.engine.language import Mode, Playbook
@@ -68,56 +69,74 @@ def sweep(
     `asked` are looked at whatever their verdicts: an event or a person asks for their entry, or something happened.
     """
     opened = located(opened, frame)
-    here = opened.filter(pl.col("row").is_not_null())
-    gone = tuple(opened.filter(pl.col("row").is_null())["subject_id"])
-    elsewhere = pl.col("state").is_in(_IN_FLIGHT) & (pl.col("version") != playbook.version)
-    ours = here.filter(~elsewhere)
+    lost = opened["row"].is_null() if opened["row"].null_count() else None
+    gone = () if lost is None else tuple(opened.filter(lost)["subject_id"])
+    here = opened if lost is None else opened.filter(~lost)
+    ours, others = _by_version(playbook, here)
     fresh, waiting = _that_could_enter(playbook, frame, here["row"])
-    due = _that_could_change(playbook, frame, ours, now)
-    called = frame[_subject(frame)].is_in(list(asked)).arg_true() if asked else fresh.clear()
-    if called.len():
-        called = called.filter(~called.is_in(here.filter(elsewhere)["row"].implode()))
-    rows = pl.concat([fresh, due, called]).unique().sort()
-    found = _verdicts_at(playbook, frame, rows).with_columns(frame[_subject(frame)][rows].alias("subject_id"))
-    return Swept({row.pop("subject_id"): Verdicts(row) for row in found.iter_rows(named=True)}, waiting, gone)
+    chosen = {*fresh, *_that_could_change(playbook, frame, ours, now)}
+    if asked:
+        called = frame[_subject(frame)].is_in(list(asked)).arg_true()
+        chosen |= set(called.to_list()) - set(others.to_list())
+    rows = pl.Series(sorted(chosen), dtype=pl.UInt32)
+    subject, wanted = _subject(frame), playbook.conditions()
+    found = _at(frame, rows, wanted).select(pl.col(subject), **_exprs(wanted, frame))
+    looks = {row[0]: Verdicts(dict(zip(wanted, row[1:], strict=True))) for row in found.rows()}
+    return Swept(looks, waiting, gone)
 
 
-def _that_could_enter(playbook: Playbook, frame: pl.DataFrame, taken: pl.Series) -> tuple[pl.Series, int]:
+def _by_version(playbook: Playbook, here: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Those that the version that is looked with decides for; and the rows of those in flight on another."""
+    if not (here["version"] != playbook.version).any():
+        return here, here["row"].clear()
+    elsewhere = pl.col("state").is_in(_IN_FLIGHT) & (pl.col("version") != playbook.version)
+    return here.filter(~elsewhere), here.filter(elsewhere)["row"]
+
+
+def _that_could_enter(playbook: Playbook, frame: pl.DataFrame, taken: pl.Series) -> tuple[list[int], int]:
     """The rows of those that are not open and whose condition lets them in; and how many lack data to say so."""
-    nobody = pl.Series([], dtype=pl.UInt32)
     if playbook.mode is Mode.PAUSED or not playbook.comes_by_itself or frame.is_empty():
-        return nobody, 0
+        return [], 0
     conditions = playbook.conditions()
-    wide = verdicts(frame, {name: conditions[name] for name in ("when", "scope") if name in conditions})
-    when, scope = wide["when"], wide["scope"] if "scope" in wide.columns else pl.repeat(True, frame.height, eager=True)
-    idle = pl.repeat(True, frame.height, eager=True).scatter(taken, False)
-    lacking = (when.is_null() | (when & scope.is_null())) & scope.fill_null(True) & idle
-    rows = (when & scope & idle).fill_null(False).arg_true()
+    asked = _exprs({name: conditions[name] for name in ("when", "scope") if name in conditions}, frame)
+    when, scope = asked["when"], asked.get("scope", pl.lit(True))
+    free = np.ones(frame.height, dtype=np.bool_)
+    free[taken.to_numpy()] = False
+    idle = pl.lit(pl.Series(free))
+    found = frame.select(
+        enters=(when & scope & idle).fill_null(False),
+        lacks=(when.is_null() | (when & scope.is_null())) & scope.fill_null(True) & idle)
+    rows: list[int] = np.flatnonzero(found["enters"].to_numpy()).tolist()
     exits = {name: conditions[name] for name in conditions if name.startswith("exit.")}
-    if exits and rows.len():
-        out = _verdicts_at(playbook, frame, rows, exits).select(left=pl.any_horizontal(pl.all().fill_null(False)))
-        rows = rows.filter(~out["left"])
-    return rows, int(lacking.fill_null(True).sum())
+    if exits and rows:
+        at = pl.Series(rows, dtype=pl.UInt32)
+        leave = pl.any_horizontal([each.fill_null(False) for each in _exprs(exits, frame).values()])
+        left = _at(frame, at, exits).select(pl.col(_subject(frame)), left=leave)
+        rows = at.filter(~left["left"]).to_list()
+    return rows, int(found["lacks"].sum())
 
 
-def _that_could_change(playbook: Playbook, frame: pl.DataFrame, opened: pl.DataFrame, now: datetime) -> pl.Series:
+def _that_could_change(playbook: Playbook, frame: pl.DataFrame, opened: pl.DataFrame, now: datetime) -> list[int]:
     """The rows of the open enrollments for which a look could do something."""
     if opened.is_empty():
-        return pl.Series([], dtype=pl.UInt32)
-    found = _verdicts_at(playbook, frame, opened["row"]).select(pl.all().name.prefix("? "))
-    return pl.concat([opened, found], how="horizontal").filter(_could_change(playbook, now))["row"]
+        return []
+    conditions = playbook.conditions()
+    part = _at(frame, opened["row"], conditions)
+    both = opened.hstack([part[name] for name in part.columns if name not in opened.columns])
+    rows: list[int] = both.select(
+        pl.col("row").filter(_could_change(playbook, _exprs(conditions, frame), now)))["row"].to_list()
+    return rows
 
 
-def _could_change(playbook: Playbook, now: datetime) -> pl.Expr:
+def _could_change(playbook: Playbook, asked: Mapping[str, pl.Expr], now: datetime) -> pl.Expr:
     """Must be TRUE of everybody whom `advance` would change: the law that tests/engine/test_sweep.py holds it to."""
     held, each_run = pl.col("held").fill_null(False), pl.col("looks_each_run").fill_null(False)
     if playbook.mode is Mode.PAUSED:
         return ~held | pl.col("wake_at").is_null() | (pl.col("wake_at") > now)
-    state, when, until = pl.col("state"), pl.col("? when"), pl.col("? until")
-    conditions = playbook.conditions()
-    ends = [pl.col(f"? {name}").fill_null(False) for name in conditions
+    state, when, until = pl.col("state"), asked["when"], asked["until"]
+    ends = [each.fill_null(False) for name, each in asked.items()
             if name in ("goal.when", "revoke_on") or name.startswith("exit.")]
-    stops = [pl.col(f"? {name}").is_null() for name in conditions if name.endswith("].unless")]
+    stops = [each.is_null() for name, each in asked.items() if name.endswith("].unless")]
     in_flight = pl.any_horizontal(until.fill_null(False), *ends)
     waits = ~when.fill_null(True) | (when.is_null() & ~held) | (when.is_not_null() & held)
     acts = in_flight | (pl.any_horizontal(until.is_null(), *stops) & ~held) | (until.is_not_null() & held)
@@ -130,13 +149,16 @@ def _could_change(playbook: Playbook, now: datetime) -> pl.Expr:
     return each_run | time | by_state | (pl.col("version") != playbook.version)
 
 
-def _verdicts_at(
-    playbook: Playbook, frame: pl.DataFrame, rows: pl.Series, conditions: Mapping[str, Expression] | None = None,
-) -> pl.DataFrame:
-    """The verdicts of some rows only, of all conditions where none are named."""
-    wanted = playbook.conditions() if conditions is None else conditions
-    needed = sorted(facts_of(*wanted.values()) & set(frame.columns))
-    return verdicts(frame.select(_subject(frame), *needed)[rows], wanted)
+def _at(frame: pl.DataFrame, rows: pl.Series, conditions: Mapping[str, Expression]) -> pl.DataFrame:
+    """The subjects in these rows, with what the conditions ask about them."""
+    needed = sorted(facts_of(*conditions.values()) & set(frame.columns))
+    return frame[rows, [_subject(frame), *needed]]
+
+
+def _exprs(conditions: Mapping[str, Expression], frame: pl.DataFrame) -> dict[str, pl.Expr]:
+    """Each condition over the columns of `frame`."""
+    columns = frozenset(frame.columns)
+    return {name: expr(condition, columns) for name, condition in conditions.items()}
 
 
 def _subject(frame: pl.DataFrame) -> str:
