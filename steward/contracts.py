@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NewType, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol, runtime_checkable
 
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
 from steward.model.records import Noun, Record, Refusal
@@ -107,6 +107,15 @@ class Inbox(Protocol):
 
     def parse(self, body: bytes) -> Sequence[Record]:
         """The records in a verified body; raises RecordRejected where it is not what was promised."""
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """An inbox whose calls people make, by a link: its page asks once more, as whatever previews a link opens it."""
+
+    def question(self, query: Mapping[str, str]) -> str:
+        """What the link with this query would say, as a question. Raises SignatureRejected where it is none of ours."""
         ...
 
 

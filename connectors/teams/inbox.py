@@ -21,6 +21,11 @@ class TeamsInbox:
         self._secret = settings.link_secret.get_secret_value() if settings.link_secret else ""
         self._now = tools.now
 
+    def question(self, query: Mapping[str, str]) -> str:
+        """ "Say of health_drop/acct_17/1: acknowledge?"; raises SignatureRejected where the token is none of ours."""
+        answer = read(query.get("t", ""), self._secret, self._now())
+        return f"Say of {answer.enrollment_id}: {answer.answer}?"
+
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raise SignatureRejected unless the token in the form is one of ours and its time is not over."""
         read(_field(body, "t"), self._secret, self._now())

@@ -8,7 +8,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from steward.contracts import Asking
+from steward.model.errors import SignatureRejected
 from steward.model.words import meant_or_all
+from steward.web import asked
 from steward.web.problems import NotFoundError, documented
 from steward.wiring import Hub
 
@@ -35,8 +38,28 @@ async def receive(connection: str, request: Request) -> Response:
         raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
     body = await request.body()
     headers = _headers(request, hub)
-    await run_in_threadpool(request.app.state.worker.receive, connection, headers, body)
-    return Response(status_code=200)
+    by_form = "text/html" in request.headers.get("accept", "")      # a person's browser
+    try:
+        await run_in_threadpool(request.app.state.worker.receive, connection, headers, body)
+    except SignatureRejected as error:
+        if not by_form:
+            raise
+        return asked.refused(str(error))
+    return asked.noted() if by_form else Response(status_code=200)
+
+
+@router.get("/{connection}", include_in_schema=False)
+async def question(connection: str, request: Request) -> Response:
+    """The page that a button's link leads to. It only asks: `receive` takes the answer."""
+    hub: Hub = request.app.state.hub
+    inbox = hub.connection(connection).inbox if connection in hub.connectors else None
+    if not isinstance(inbox, Asking):
+        raise NotFoundError(f'no connection "{connection}" asks people anything')
+    query = dict(request.query_params)
+    try:
+        return asked.ask(inbox.question(query), query)
+    except SignatureRejected as error:
+        return asked.refused(str(error))
 
 
 def _headers(request: Request, hub: Hub) -> Mapping[str, str]:
