@@ -280,12 +280,14 @@ class Hub:
             return
 
     def tidy(self) -> int:
-        """Let go what nobody will ask for: thin the snapshots, forget old calls, delete unseen files; how many."""
-        from steward.store import facts, inbox
+        """Let go what nobody will ask for: thin the snapshots, forget old calls and decisions in the middle of what
+        is long closed, delete unseen files; how many."""
+        from steward.store import enrollments, facts, inbox
 
         with self.db.write() as tx:
             facts.thin(tx, self.clock())
-            return inbox.forget(tx, self.clock()) + self.db.lake.sweep(tx, self.clock())
+            gone = inbox.forget(tx, self.clock()) + enrollments.forget(tx, self.clock())
+            return gone + self.db.lake.sweep(tx, self.clock())
 
 
 class _Late(Mapping[str, Connection]):
