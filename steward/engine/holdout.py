@@ -54,9 +54,10 @@ def assign(
     """Arms for the families of `wanted`, family id to stratum, that have none yet.
 
     `taken`: how many places of each stratum are given away. Families that come together are dealt in the order of
-    their hash, so that no order of theirs can choose an arm.
+    their hash, so that no order of theirs can choose an arm. It is another draw than that of a ramp: else the first
+    accounts that a ramp takes would all be control.
     """
-    nexts, out = dict(taken), list[Assigned]()
+    salt, nexts, out = f"holdout/{salt}", dict(taken), list[Assigned]()
     for family_id in sorted(wanted, key=lambda family: (drawn(salt, family), family)):
         stratum = wanted[family_id]
         position = nexts.get(stratum, 0)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from steward.contracts import Connector
+from steward.engine.expression import facts_of
 from steward.engine.gates import Gates
-from steward.engine.language import Backlog, Playbook, Subject, TriggerKind, in_order
+from steward.engine.language import Backlog, Mode, Playbook, Subject, TriggerKind, in_order
 from steward.engine.lifecycle import advance
 from steward.engine.look import TRUE, Advance, Look, Verdicts
 from steward.model.enrollments import Decision, Enrollment, State
@@ -156,7 +157,7 @@ class _Run:
     ended: list[Ended]
     changed: list[Stepped] = field(default_factory=list)
     standing: Mapping[str, Standing] = field(default_factory=dict)
-    decided: list[str] = field(default_factory=list)        # the playbooks
+    looked_at: list[str] = field(default_factory=list)      # the playbooks that could let anybody in
     decisions: list[Decision] = field(default_factory=list)  # besides those of steps
 
     def load(self, playbooks: Sequence[Playbook]) -> None:
@@ -185,12 +186,13 @@ class _Run:
 
     def one(self, playbook: Playbook) -> _Line:
         """Decide for one playbook."""
-        self.decided.append(playbook.id)
         seen = self.frames.of(playbook.subject)
         opened = self.opened.get(playbook.id, self.empty)
         line = _Line(self.states.get(playbook.id, Counter()))
         if seen is None:
             return line
+        if playbook.mode is not Mode.PAUSED:
+            self.looked_at.append(playbook.id)
         if playbook.subject is not Subject.ACCOUNT:
             opened = opened.with_columns(seen.places(opened["subject_id"]))
         found = editions(self.tx, playbook, opened, self.catalog, self.now)
@@ -208,6 +210,7 @@ class _Run:
         for version, edition in found.older.items():
             flying = found.opened.filter(pl.col("state").is_in(IN_FLIGHT), pl.col("version") == version)
             if flying.height:
+                seen.read(facts_of(*edition.conditions().values()))
                 steps.update(self._look(edition, seen.sweep_only(edition, flying).looks, part))
         self.decisions += found.decisions
         self._gone(playbook, swept.gone, line)
@@ -218,7 +221,7 @@ class _Run:
         """Store all of it."""
         enrollments.record(self.tx, self.decisions)
         outcome = store(self.tx, means, self.changed, [each.enrollment.id for each in self.ended])
-        fresh = [each for each in self.decided if (found := self.standing.get(each)) and not found.seen]
+        fresh = [each for each in self.looked_at if (found := self.standing.get(each)) and not found.seen]
         if self.whole and fresh:
             releases.looked(self.tx, fresh, self.now)
         return outcome

@@ -68,6 +68,16 @@ class Seen:
                       or name.startswith("as_of.")]
             self.fresh = freshen(self.frame.select(wanted), self.asked, self.catalog, self.now)
 
+    def read(self, names: Collection[str]) -> None:
+        """Let conditions read these facts too: an older version in flight asks what no live one does."""
+        more = {name for name in names if name not in self.asked and name in self.frame.columns}
+        if self.few or not more:
+            return
+        columns = [name for name in self.frame.columns if name in more or name.startswith("as_of.")]
+        added = freshen(self.frame.select(columns), more, self.catalog, self.now)
+        self.asked = {*self.asked, *more}
+        self.fresh = self.fresh.with_columns(added[name] for name in sorted(more) if name not in self.fresh.columns)
+
     def sweep(self, playbook: Playbook, opened: pl.DataFrame, asked: Collection[str] = ()) -> Swept:
         """Who must be looked at; `opened` as `steward.engine.sweep.OPENED`, with `row`."""
         if not self.few:

@@ -44,6 +44,15 @@ def test_another_salt_draws_another_control() -> None:
     assert 0.4 < len(one & two) / len(one) < 0.6
 
 
+def test_a_ramp_does_not_choose_who_is_control(made: Any) -> None:
+    """With one draw for both, a ramp of 20 % with a holdout of 20 % would have nobody left to act on."""
+    ramp = made(mode=Mode.RAMP, ramp=0.2, holdout=Holdout(0.2))
+    control = {each.family_id for each in assign(ramp.holdout, salt_of(ramp), FAMILIES, {}) if each.arm is Arm.CONTROL}
+    acted_on = {each for each in FAMILIES if arm_of(ramp, each) is Arm.TREATMENT}
+
+    assert 0.14 < len(control & acted_on) / len(acted_on) < 0.26
+
+
 @given(share=st.sampled_from([0.05, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.75]), count=st.integers(1, 200))
 def test_every_stratum_is_balanced_at_any_size(share: float, count: int) -> None:
     """With twenty enterprise accounts, chance alone would put eight of them or none into control."""

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from steward.engine.language import Mode
 from steward.model.actions import DeliveryClass, Receipt
 from steward.model.enrollments import State
 from steward.model.subjects import subject_id
@@ -165,6 +166,18 @@ do:
 """
 
 
+def test_the_first_look_is_the_first_that_could_let_anybody_in(company: Any) -> None:
+    """Applied paused and resumed later: those who were red already must not all be called then."""
+    us = company(1)
+    book = us.playbook(us.text + "backlog: ignore\n")
+    us.know([10.0])
+    us.run(us.now, us.apply(replace(book, mode=Mode.PAUSED), us.now - DAY))
+    us.know([10.0], us.now + DAY)
+    us.run(us.now + DAY, us.apply(book, us.now + DAY))
+
+    assert us.states() == {"a0": State.BLOCKED}
+
+
 def test_a_contact_is_enrolled_with_the_facts_of_its_account(company: Any) -> None:
     """Two champions of one customer are two ways through the playbook; the gates are those of the account."""
     us = company(2)
@@ -217,6 +230,27 @@ def test_enrollments_in_flight_end_on_the_version_that_they_entered_with(company
     us.run(us.now + 2 * DAY, new)
     closing = next(each for each in us.decisions() if each.to_state == "closed")
     assert (closing.account_id, closing.version) == (us.ids["a0"], old.version)
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_an_older_version_reads_facts_that_no_live_one_asks_for(company: Any, count: int) -> None:
+    """Of many accounts only the facts that are asked are read; what an old version waits for must be among them."""
+    us = company(count)
+    use = us.text.replace("until: health.score >= 70", "until: usage.active_users.change_28d >= 0%") + "limit: 100\n"
+    old = us.apply(us.playbook(use + "caps: {owner: 100}\n"), us.now)
+
+    def know(change: float, at: Any) -> None:
+        us.know([50.0] * count, at, usage__active_users__change_28d=[change] * count)
+        frame = us.write(facts.latest).frame
+        facts.save_snapshot(us.db, frame.with_columns(frame["as_of.crm"].alias("as_of.usage")), at)
+
+    know(-0.5, us.now)
+    us.run(us.now, old)
+    new = us.apply(us.playbook(us.text + "limit: 100\n"), us.now + DAY / 2)
+    know(0.5, us.now + DAY)
+    us.run(us.now + DAY, new)
+
+    assert {(each.reason, each.version) for each in us.enrollments()} == {("cleared", old.version)}
 
 
 def test_those_in_flight_go_on_with_the_new_version_where_it_says_migrate(company: Any) -> None:
