@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from steward.operate import Released
     from steward.pipeline.deliver import DeliverReport
     from steward.pipeline.derive import DeriveReport
+    from steward.pipeline.editions import Unreadable
     from steward.pipeline.evaluate import EvaluateReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.sync import OnPage, SyncReport
@@ -64,6 +65,7 @@ class Hub:
     _connected: dict[str, Connection] = field(default_factory=dict)
     _live: Mapping[str, Release] = field(default_factory=dict)
     _playbooks: tuple[Playbook, ...] = ()
+    _unreadable: tuple[Unreadable, ...] = ()
 
     @cached_property
     def connectors(self) -> Mapping[str, Connector]:
@@ -105,11 +107,9 @@ class Hub:
     def playbooks(self) -> tuple[Playbook, ...]:
         """The playbooks that are live: what was applied, whatever stands in the folder; read anew once that changes.
 
-        Raises:
-            PlaybookError: one of them can be read no more, as when a fact of the company's own is gone.
+        One that can be read no more, as when a fact of the company's own is gone, is not among them: `unreadable`.
         """
-        from steward.engine.language import Mode
-        from steward.engine.load import reload
+        from steward.pipeline.editions import read_live
         from steward.store import releases, versions
 
         with self.db.read() as tx:
@@ -117,11 +117,15 @@ class Hub:
             if live == self._live:
                 return self._playbooks
             bodies = versions.bodies(tx, [(each.playbook_id, each.version) for each in live.values()])
-        self._playbooks = tuple(
-            reload(bodies[name, each.version], f"{name}@{each.version}", self.catalog, mode=Mode(each.mode),
-                   ramp=each.ramp, priority=each.priority) for name, each in live.items())
+        self._playbooks, self._unreadable = read_live(live, bodies, self.catalog)
         self._live = live
         return self._playbooks
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """Those that are live and can be read no more, each with the reason: what is open of them stands still."""
+        _ = self.playbooks
+        return self._unreadable
 
     @cached_property
     def drafts(self) -> Folder:
@@ -160,9 +164,10 @@ class Hub:
         from steward.pipeline.evaluate import evaluate
 
         playbooks = self.playbooks
-        if not playbooks:
+        if not playbooks and not self._unreadable:
             raise ConfigError(NOTHING_LIVE)
-        return evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids)
+        return evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids,
+                        self._unreadable)
 
     def draft(self, names: Sequence[str] = (), file: Path | None = None) -> tuple[Playbook, ...]:
         """The drafts called `names`, all where none is named; with `file`, the one in it and not those of the folder.
@@ -191,8 +196,10 @@ class Hub:
         return tuple(chosen)
 
     def live(self, name: str) -> Playbook:
-        """The playbook `name` as it is live. Raises ConfigError where it is not."""
+        """The playbook `name` as it is live. Raises ConfigError where it is not, or can be read no more."""
         known = {each.id: each for each in self.playbooks}
+        if broken := next((each for each in self._unreadable if each.playbook_id == name), None):
+            raise ConfigError(broken.why)
         if name not in known:
             raise ConfigError(f'no playbook "{name}" is live{meant_or_all(name, known)}')
         return known[name]
@@ -265,7 +272,7 @@ class Hub:
 
     def _look_at(self, account_ids: Sequence[str]) -> None:
         self.derive(account_ids)
-        if self.playbooks:
+        if self.playbooks or self._unreadable:
             self.evaluate(account_ids)
 
     def _strike(self, looked_at: Mapping[str, str]) -> None:

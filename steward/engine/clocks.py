@@ -44,12 +44,19 @@ def held(look: Look, enrollment: Enrollment, unknown: bool) -> Enrollment:
     if unknown == was_held:
         return enrollment
     if unknown:
-        return replace(enrollment, looked_at=look.now, body={**enrollment.body, "held": True})
+        return stopped(enrollment, look.now)
     stood, body = look.now - enrollment.looked_at, without(enrollment.body, "held")
     for name in _COUNTED_FROM:
         if name in body:
             body[name] = (datetime.fromisoformat(body[name]) + stood).isoformat()
     return replace(enrollment, since=enrollment.since + stood, looked_at=look.now, body=body)
+
+
+def stopped(enrollment: Enrollment, now: datetime) -> Enrollment:
+    """The enrollment with its clocks stopped; those that stand already stay as they are."""
+    if enrollment.body.get("held"):
+        return enrollment
+    return replace(enrollment, looked_at=now, body={**enrollment.body, "held": True})
 
 
 def waiting_wake(look: Look, enrollment: Enrollment) -> datetime | None:

@@ -28,7 +28,7 @@ from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.facts import FactSpec
 from steward.pipeline import happenings
 from steward.pipeline.calendars import CalendarOf, calendars
-from steward.pipeline.editions import Editions, editions
+from steward.pipeline.editions import Editions, Unreadable, editions, no_calendar, stand_still
 from steward.pipeline.frames import NOBODY, Frames, Seen
 from steward.pipeline.gatekeeping import Gatekeeper
 from steward.pipeline.gone import Ended, cancelled, follow_merges, of_retired
@@ -85,8 +85,12 @@ class EvaluateReport:
 def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
     db: Database, playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec], settings: Settings,
     connectors: Mapping[str, Connector], now: datetime, account_ids: Sequence[str] | None = None,
+    unreadable: Sequence[Unreadable] = (),
 ) -> EvaluateReport:
-    """Look at all accounts, or at those named, and decide. A second look at the same `now` changes nothing."""
+    """Look at all accounts, or at those named, and decide. A second look at the same `now` changes nothing.
+
+    What is open of playbooks that are `unreadable` stands still, and the report says why.
+    """
     with db.write() as tx:
         alone(tx, "evaluate")
         whole = account_ids is None
@@ -94,16 +98,24 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
         snapshot = facts.latest(tx, account_ids)
         if snapshot is None or snapshot.frame.is_empty():
             nothing = (PlaybookReport(each.id, each.version, each.mode.value) for each in playbooks)
-            return EvaluateReport(0, tuple(nothing))
+            return EvaluateReport(0, (*nothing, *map(_of_unreadable, unreadable)))
         frames = Frames(tx, snapshot.frame, playbooks, catalog, now, account_ids)
         run = _Run(tx, frames, catalog, now, account_ids, calendars(settings, now), ended)
         run.load(playbooks)
+        for broken in unreadable:
+            stand_still(tx, run.opened.get(broken.playbook_id, run.empty), now)
         lines = {playbook.id: run.one(playbook) for playbook in in_order(tuple(playbooks))}
         means = Means(settings, connectors, catalog, run.calendar_of, run.gatekeeper.busy, now)
         outcome = run.finish(means)
         stale = look_for_stale_sources(tx, snapshot.frame, playbooks, catalog, now) if whole else ()
         reports = tuple(lines[each.id].report(each, outcome) for each in playbooks)
-        return EvaluateReport(snapshot.frame.height, reports, stale)
+        still = (_of_unreadable(each, run.states.get(each.playbook_id)) for each in unreadable)
+        return EvaluateReport(snapshot.frame.height, (*reports, *still), stale)
+
+
+def _of_unreadable(each: Unreadable, states: Counter[str] | None = None) -> PlaybookReport:
+    return PlaybookReport(
+        each.playbook_id, each.version, each.mode, trouble=(each.why,), **_standing(states or Counter()))
 
 
 @dataclass
@@ -133,7 +145,12 @@ class _Line:
             playbook.id, playbook.version, playbook.mode.value, enrolled=self.enrolled, closed=self.closed,
             waiting=self.waiting, actions=outcome.actions[playbook.id],
             trouble=(*self.trouble, *outcome.trouble.get(playbook.id, ())),
-            **{state.value: self.states[state.value] for state in State if state is not State.CLOSED})
+            **_standing(self.states))
+
+
+def _standing(states: Counter[str]) -> dict[str, int]:
+    """How many stand in each open state, as a report has them."""
+    return {state.value: states[state.value] for state in State if state is not State.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +208,15 @@ class _Run:
         line = _Line(self.states.get(playbook.id, Counter()))
         if seen is None:
             return line
+        if trouble := no_calendar(playbook, self.calendar_of):
+            line.trouble = (trouble,)
+            stand_still(self.tx, opened, self.now)
+            return line
         if playbook.mode is not Mode.PAUSED:
             self.looked_at.append(playbook.id)
         if playbook.subject is not Subject.ACCOUNT:
             opened = opened.with_columns(seen.places(opened["subject_id"]))
-        found = editions(self.tx, playbook, opened, self.catalog, self.now)
+        found = editions(self.tx, playbook, opened, self.catalog, self.now, self.calendar_of)
         began = self.standing.get(playbook.id, Standing(None, True))
         asked = happenings.read(
             self.tx, playbook, set(opened["subject_id"]) if playbook.trigger.kind is TriggerKind.EVENT else (),

@@ -13,6 +13,9 @@ from steward.engine.language import Mode
 from steward.model.actions import DeliveryClass, Receipt
 from steward.model.enrollments import State
 from steward.model.subjects import subject_id
+from steward.pipeline.editions import Unreadable
+from steward.pipeline.evaluate import evaluate
+from steward.settings import CalendarBlock
 from steward.store import enrollments, events, facts, merging, outbox, receipts, releases
 from steward.store.releases import Release
 
@@ -276,6 +279,41 @@ def test_those_in_flight_go_on_with_the_new_version_where_it_says_migrate(compan
     us.run(us.now + 6 * DAY, new)
     assert [row.action.kind for row in us.rows()].count("open_cta") == 1
     assert any(getattr(getattr(row.action, "to", None), "email", "") == "vp@steward.test" for row in us.rows())
+
+
+@pytest.mark.parametrize("count", [3, 30])
+@pytest.mark.parametrize("broken", ["a version in flight", "the calendar", "what is live"])
+def test_what_cannot_be_read_any_more_stops_nobody_else_and_its_clocks_stand(
+    company: Any, broken: str, count: int,
+) -> None:
+    """A fact or a calendar leaves steward.yaml: one line says so, the others go on, and no rung is climbed for it."""
+    us = company(count)
+    wide = "limit: 100\ncaps: {account: 9, owner: 100}\n"
+    mine = us.playbook(us.text + wide + ("calendar: emea\n" if broken == "the calendar" else ""))
+    other = us.playbook(us.text.replace("health_drop", "other") + wide)
+    emea = us.settings.model_copy(update={"company": us.settings.company.model_copy(update={
+        "calendars": {"emea": CalendarBlock()}})})
+    us.know([10.0] * count)
+    us.run(us.now, us.apply(mine, us.now), settings=emea)
+    if broken == "a version in flight":
+        mine = us.apply(us.playbook(us.text + wide + "priority: 3\ntimeout: 80d\n"), us.now)
+        us.write(lambda tx: tx.exec_driver_sql(
+            "UPDATE playbook_version SET body = replace(body, 'health.score', 'health.gone') WHERE version = "
+            f"'{us.enrollments()[0].version}'"))
+    gone = broken == "what is live"
+    books = (other,) if gone else (mine, other)
+    why = (Unreadable("health_drop", mine.version, "live", "no fact"),) if gone else ()
+    for days in (1, 1, 9):
+        at = us.now + days * DAY
+        us.know([10.0] * count, at)
+        report = evaluate(us.db, books, us.catalog, us.settings, us.connectors, at, None, why)
+    [line] = [each for each in report.playbooks if each.playbook_id == "health_drop"]
+
+    assert (len(line.trouble), line.active) == (1, count)
+    assert sum(each.active for each in report.playbooks if each.playbook_id == "other") == count
+    if gone:
+        assert us.run(at, mine).actions == 0
+    assert not any("dee@" in str(row.action) for row in us.rows() if row.playbook_id == "health_drop")
 
 
 def test_what_is_open_of_a_retired_playbook_is_cancelled(company: Any) -> None:

@@ -63,7 +63,6 @@ def _playbooks(hub: Hub) -> Iterator[Finding]:
     from steward import views
     from steward.contracts import Finding
     from steward.engine.findings import errors_of
-    from steward.model.errors import StewardError
 
     drafts = hub.drafts
     wrong = errors_of(drafts.findings)
@@ -71,11 +70,9 @@ def _playbooks(hub: Hub) -> Iterator[Finding]:
                   bool(drafts.playbooks) and not wrong,
                   f"{len(wrong)} errors. See them with: steward playbook check" if wrong
                   else "Put one there, or correct `playbooks` in steward.yaml.")
-    try:
-        live = hub.playbooks
-    except StewardError as error:
-        yield Finding("the playbooks that are live", False, f"{error}\n     Apply what stands in the folder now.")
-        return
+    live = hub.playbooks
+    for broken in hub.unreadable:
+        yield Finding(f'playbook "{broken.playbook_id}" as it is live', False, broken.why)
     differ = [each.id for each in views.playbooks(hub.db, live, drafts.playbooks) if each.draft and each.differs]
     said = f"; not as in the folder: {', '.join(differ)} (steward playbook plan)" if differ else ""
     yield Finding(f"{len(live)} playbooks live{said}", True)

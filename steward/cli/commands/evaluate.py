@@ -5,6 +5,8 @@ from __future__ import annotations
 from steward.cli import show
 from steward.cli.options import DEFAULT, Options
 
+_TROUBLES = 10                              # so many lines of what needs attention
+
 
 def evaluate(*, options: Options = DEFAULT) -> int:
     """Derive the facts of all accounts and evaluate every live playbook over them. Delivers nothing."""
@@ -34,6 +36,11 @@ def evaluate(*, options: Options = DEFAULT) -> int:
     held = sum(each.awaiting_approval for each in evaluated.playbooks)
     following = options.command(
         "playbook approve" if held else "deliver" if actions else "enrollments" if derived.accounts else "sync")
+    troubles = [each for playbook in evaluated.playbooks for each in playbook.trouble]
+    for trouble in troubles[:_TROUBLES]:
+        show.line(f"needs attention: {trouble}")
+    if len(troubles) > _TROUBLES:
+        show.line(f"needs attention: {len(troubles) - _TROUBLES} more; see: {options.command('evaluate --json')}")
     for name in differ:
         show.line(f"the draft of {name} differs from what is live; see: {options.command(f'playbook plan {name}')}")
     show.line(
