@@ -10,7 +10,7 @@ import pytest
 
 from steward import operate
 from steward.contracts import Connection, Connector
-from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
+from steward.engine.language import Mode, Playbook, Subject, Trigger, TriggerKind
 from steward.engine.load import load_playbook, reload
 from steward.facts.catalog import catalog
 from steward.kit.sandbox import Sandbox
@@ -28,7 +28,7 @@ from steward.model.enrollments import Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.records import Noun, Record
 from steward.settings import Settings
-from steward.store import audit, enrollments, identity, inbox, outbox, records, releases, versions
+from steward.store import audit, digests, enrollments, identity, inbox, outbox, records, releases, versions
 from steward.store.outbox import OutboxRow
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
@@ -326,6 +326,8 @@ def test_retiring_closes_what_is_open_and_stops_what_is_due(database: Any) -> No
     enrol(database)
     with database.write() as tx:
         outbox.add(tx, [message()])
+        digests.add(tx, [digests.DigestLine(f"{ENROLLMENT}/1", "ana@us.test", NOW, ENROLLMENT, "acct_a", "drop",
+                                            "slack", message().action)])
 
     done = operate.retire(database, "drop", "ana", LATER)
 
@@ -335,8 +337,21 @@ def test_retiring_closes_what_is_open_and_stops_what_is_due(database: Any) -> No
         [found] = enrollments.list_(tx)
         [decision] = enrollments.decisions(tx)
         assert outbox.counts(tx) == {"slack": {"cancelled": 1}}
+        assert digests.due(tx, LATER) == []
     assert (found.state, found.reason) == (State.CLOSED, "cancelled")
     assert "retired by ana" in decision.reason
+
+
+def test_a_live_playbook_goes_on_enrolling_what_it_enrols(database: Any) -> None:
+    """What is in flight about accounts would be closed as if its contacts were gone."""
+    operate.apply(database, [playbook()], "ana", NOW)
+    changed = playbook(subject=Subject.CONTACT, version="bbbb")
+
+    with pytest.raises(StewardError, match="steward playbook retire drop"):
+        operate.apply(database, [changed], "ana", LATER)
+    operate.retire(database, "drop", "ana", LATER)
+    [done] = operate.apply(database, [changed], "ana", LATER)
+    assert done.changed
 
 
 def test_enrolling_by_hand_is_for_playbooks_that_wait_for_a_hand(database: Any) -> None:

@@ -6,17 +6,18 @@ overwritten, so each can be taken back and asked about.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from steward.engine.canonical import canonical
-from steward.engine.language import Mode, Playbook
+from steward.engine.language import Mode, Playbook, Subject
 from steward.model.enrollments import Decision, State
 from steward.model.errors import StewardError
 from steward.model.words import meant_or_all
-from steward.store import audit, enrollments, outbox, releases, versions
+from steward.store import audit, digests, enrollments, outbox, releases, versions
 from steward.store.database import Database, alone
 from steward.store.releases import RETIRED, Release
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _STANDS = (Mode.PAUSED.value, RETIRED)
 _ALL = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Released:
@@ -42,7 +44,11 @@ class Released:
 def apply(
     db: Database, playbooks: Sequence[Playbook], by: str, now: datetime, note: str = "",
 ) -> tuple[Released, ...]:
-    """Make each of `playbooks` live as it stands: its version, mode, ramp and priority. All of them or none."""
+    """Make each of `playbooks` live as it stands: its version, mode, ramp and priority. All of them or none.
+
+    Raises:
+        StewardError: one of them is live and enrols something else than before.
+    """
     with db.write() as tx:
         alone(tx, "evaluate")                   # which reads what is live once, at its beginning
         live = releases.live(tx)
@@ -55,6 +61,10 @@ def _apply_one(  # noqa: PLR0917  what, over what, by whom and when
     new = Release(playbook.id, playbook.version, playbook.mode.value, now, by, playbook.ramp, playbook.priority, note)
     if before is not None and _same(before, new):
         return Released(before, before, changed=False)
+    if before is not None and (was := _subject(versions.body(tx, playbook.id, before.version))) != playbook.subject:
+        raise StewardError(
+            f'"{playbook.id}" enrols {was} records and would enrol {playbook.subject} records: what is in flight could '
+            f"not go on. Give the new one another id, or run first: steward playbook retire {playbook.id}")
     versions.keep(tx, playbook.id, playbook.version, body=canonical(playbook), mode=playbook.mode.value, now=now)
     return _release(tx, "apply", new, before)
 
@@ -125,10 +135,9 @@ def retire(db: Database, playbook_id: str, by: str, now: datetime, note: str = "
             Decision(each.id, playbook_id, each.account_id, now, each.state.value, State.CLOSED.value,
                      f"cancelled: the playbook was retired by {by}", version=each.version) for each in opened])
         outbox.cancel(tx, [each.id for each in opened], now, f"the playbook was retired by {by}")
+        digests.cancel(tx, [each.id for each in opened])
         new = replace(before, mode=RETIRED, applied_at=now, by=by, note=note)
         return replace(_release(tx, "retire", new, before), closed=len(opened))
-
-
 
 
 def _release(tx: Transaction, what: str, new: Release, before: Release | None) -> Released:
@@ -137,6 +146,12 @@ def _release(tx: Transaction, what: str, new: Release, before: Release | None) -
         "version": new.version, "mode": new.mode, "priority": new.priority, "note": new.note,
         "before": f"{before.version} {before.mode}" if before else "nothing"})
     return Released(new, before)
+
+
+def _subject(body: str | None) -> str:
+    """What the version with the canonical form `body` enrols."""
+    document = json.loads(body or "{}")
+    return str(document.get("subject", Subject.ACCOUNT)) if isinstance(document, dict) else Subject.ACCOUNT.value
 
 
 def _live(tx: Transaction, playbook_id: str) -> Release:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from steward.model.enrollments import Arm, Enrollment, State
 from steward.pipeline.frames import NOBODY, Frames, Seen
 from steward.pipeline.silencing import silenced
 from steward.store import arms, enrollments, identity, silences
+from steward.store.silences import Silence
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
@@ -40,11 +42,12 @@ class Gatekeeper:
         whole: bool,
     ) -> None:
         self._tx, self._frames, self._opened, self._now, self._whole = tx, frames, opened, now, whole
-        self._silences = silences.active(tx, now)
+        self._silences = [_of_survivor(tx, each) for each in silences.active(tx, now)]
         self._working = {each.id for each in playbooks if asks_work(each)}
         self._inhibitors = {name for each in playbooks for name in each.inhibited_by}
         self._standing: dict[str, set[str]] = {}
         self._load: tuple[Counter[str], Counter[str]] | None = None
+        self._changes: list[tuple[str, int]] = []           # before the load was asked for
 
     def first(self, playbook: Playbook, seen: Seen, subjects: Mapping[str, str]) -> dict[str, Gates]:
         """The gates of each subject (id to that of its account), before anybody entered."""
@@ -81,12 +84,12 @@ class Gatekeeper:
                 standing.add(after.account_id)
             elif before is not None and _inhibits(before) and playbook.subject is Subject.ACCOUNT:
                 standing.discard(after.account_id)
-        if self._load is not None and playbook.id in self._working:
+        if playbook.id in self._working:
             change = int(_is_work(after)) - int(before is not None and _is_work(before))
-            if change:
-                owner = self._frames.owners((after.account_id,))[after.account_id]
-                self._load[0][after.account_id] += change
-                self._load[1][owner or ""] += change
+            if change and self._load is None:
+                self._changes.append((after.account_id, change))
+            elif change:
+                self._count(after.account_id, change)
 
     def busy(self) -> Mapping[str, int]:
         """Open enrollments that ask work, and what was taken from queues, by the e-mail of who has it."""
@@ -158,7 +161,15 @@ class Gatekeeper:
                 for account_id, owner in self._frames.owners(by_account).items():
                     by_owner[owner or ""] += by_account[account_id]
                 self._load = by_account, by_owner
+            for account_id, change in self._changes:
+                self._count(account_id, change)
         return self._load
+
+    def _count(self, account_id: str, change: int) -> None:
+        assert self._load is not None
+        by_account, by_owner = self._load
+        by_account[account_id] += change
+        by_owner[self._frames.owners((account_id,))[account_id] or ""] += change
 
     # ---- limit ----
 
@@ -189,12 +200,17 @@ class Gatekeeper:
         self, playbook: Playbook, seen: Seen, entering: Sequence[str], steps: dict[str, Advance],
         gates: Mapping[str, Gates], again: Again,
     ) -> None:
-        """Whose family is control walks the same way and nothing is done; what is drawn once stays."""
+        """Whose family is control walks the same way and nothing is done; what is drawn once stays.
+
+        Families grow together as parents become known: what was drawn for the account alone, or for a family that is
+        now a part of another, goes before what is drawn for the whole.
+        """
         if not entering or not playbook.holdout.share or playbook.mode not in (Mode.LIVE, Mode.RAMP):
             return
-        families = {each: self._family(steps[each]) for each in entering}
         salt = holdout.salt_of(playbook)
-        known = arms.of(self._tx, playbook.id, salt, families.values())
+        lines = {each: self._line(steps[each]) for each in entering}
+        known = arms.of(self._tx, playbook.id, salt, {name for line in lines.values() for name in line})
+        families = {each: next((name for name in line if name in known), line[-1]) for each, line in lines.items()}
         fresh = {subject_id: family for subject_id, family in families.items() if family not in known}
         if fresh:
             strata = dict.fromkeys(fresh, "")
@@ -211,10 +227,12 @@ class Gatekeeper:
             if known[family] is Arm.CONTROL:
                 steps[subject_id] = again(subject_id, _with(gates[subject_id], control=True))
 
-    def _family(self, step: Advance) -> str:
+    def _line(self, step: Advance) -> tuple[str, ...]:
+        """The account, those above it, and last its family."""
         assert step.enrollment is not None
         account_id = step.enrollment.account_id
-        return self._frames.briefs((account_id,)).get(account_id, NOBODY).family or account_id
+        family = self._frames.briefs((account_id,)).get(account_id, NOBODY).family or account_id
+        return *(each for each in self._frames.lineage(account_id) if each != family), family
 
 
 def asks_work(playbook: Playbook) -> bool:
@@ -225,6 +243,13 @@ def asks_work(playbook: Playbook) -> bool:
 
 def _with(gates: Gates, *, cap: str = "", over_limit: int | None = None, control: bool = False) -> Gates:
     return Gates(gates.do_not_contact, gates.inhibited_by, over_limit, gates.silenced, gates.entered_at, cap, control)
+
+
+def _of_survivor(tx: Transaction, each: Silence) -> Silence:
+    """A silence of an account that was merged is one of its survivor."""
+    asked = each.matchers.get("account")
+    survivor = identity.current(tx, str(asked)) if asked is not None else None
+    return replace(each, matchers={**each.matchers, "account": survivor}) if survivor else each
 
 
 def _approved(enrollment: Enrollment | None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from steward.model.enrollments import Arm, State
-from steward.store import arms, silences
+from steward.store import arms, merging, silences
 
 DAY = timedelta(days=1)
 SALE = """\
@@ -36,6 +36,18 @@ def test_a_typo_that_matches_3000_accounts_is_held_and_nobody_is_contacted(compa
     assert us.rows() == []
     assert us.run(us.now + DAY / 24, typo).playbooks[0].awaiting_approval == 3000
     assert us.rows() == []
+
+
+def test_a_silence_goes_on_for_the_account_that_another_was_merged_into(company: Any) -> None:
+    """Who asked for quiet about a customer did not mean an id."""
+    us = company(2)
+    us.write(lambda tx: silences.add(tx, {"account": us.ids["a0"]}, author="ana", reason="they migrate",
+                                     starts_at=us.now, ends_at=us.now + DAY, now=us.now))
+    us.write(lambda tx: merging.merge(tx, us.ids["a1"], us.ids["a0"], "ana", us.now))
+    us.know([90.0, 10.0])
+    us.run(us.now)
+
+    assert us.states() == {"a1": State.BLOCKED}
 
 
 def test_a_silence_holds_entry_and_steps_until_it_is_over(company: Any) -> None:
@@ -128,6 +140,19 @@ def test_two_playbooks_share_the_cap_of_an_account(company: Any) -> None:
     assert (us.states(), us.states("sale")) == ({"a0": State.ACTIVE}, {"a0": State.BLOCKED})
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_closes_in_a_run_makes_room_for_the_playbooks_after_it(company: Any, alone: bool) -> None:
+    """Otherwise a second look at the same instant would let in whom the first one kept out."""
+    us = company(1)
+    urgent, sale = us.playbook(us.text + "priority: 90\n"), us.playbook(SALE + "caps: {account: 1}\n")
+    us.know([10.0])
+    us.run(us.now, urgent)
+    us.know([90.0], us.now + DAY)
+    us.run(us.now + DAY, urgent, sale, accounts=["a0"] if alone else None)
+
+    assert (us.states(), us.states("sale")) == ({"a0": State.CLOSED}, {"a0": State.ACTIVE})
+
+
 def test_at_most_so_many_times(company: Any) -> None:
     """Three calls a year about the same thing are enough."""
     us = company(1)
@@ -158,6 +183,21 @@ def test_the_control_arm_walks_the_same_way_and_nothing_is_done(company: Any) ->
     assert report.actions == 2 * treated
     assert len(us.write(lambda tx: arms.list_(tx, "health_drop"))) == 20
     assert us.run(us.now + DAY, us.playbook(us.text + "holdout: {share: 90%}\n")).playbooks[0].enrolled == 0
+
+
+def test_an_arm_stays_as_families_grow_together(company: Any) -> None:
+    """Parents become known one by one: who was control before must not be treated because of it."""
+    us = company(20)
+    alone = [us.ids[f"a{at}"] for at in range(20)]
+    book = us.playbook(us.text + "limit: 100\nholdout: 50%\ncaps: {owner: 100}\n")
+    for day, score, one in ((0, 10.0, False), (1, 90.0, True), (60, 10.0, True)):
+        family = {"account__family": [alone[0]] * 20, "account__parent": [None, *[alone[0]] * 19]}
+        us.know([score] * 20, us.now + day * DAY, **(family if one else {"account__family": alone}))
+        us.run(us.now + day * DAY, book)
+
+    found = {(each.account_id, each.number): each.arm for each in us.enrollments()}
+    assert {found[each, 1] for each in alone} == {Arm.CONTROL, Arm.TREATMENT}
+    assert all(found[each, 1] is found[each, 2] for each in alone)
 
 
 def test_strata_are_dealt_evenly(company: Any) -> None:

@@ -116,6 +116,28 @@ def test_the_migrated_database_is_what_the_schema_says(database: Database) -> No
     assert found == []
 
 
+def test_what_was_open_before_an_upgrade_is_looked_at_after_it(empty_url: str, tmp_path: Path) -> None:
+    """Who waited at a gate as Steward was upgraded must not wait there for ever."""
+    done = subprocess.run([sys.executable, "-c", (
+        "import sys; from pathlib import Path; from alembic import command; from steward.store import database\n"
+        "whole = command.upgrade\n"
+        "command.upgrade = lambda config, to: whole(config, '0002')\n"
+        "db = database.Database.open(sys.argv[1], Path(sys.argv[2]))\n"
+        "with db.write() as tx:\n"
+        "    for number, state in enumerate(('blocked', 'closed'), 1):\n"
+        "        tx.exec_driver_sql(\"INSERT INTO enrollment (id, playbook_id, version, account_id, number, state, since, \"\n"
+        "            f\"looked_at, reason, arm, step, rung, body) VALUES ('e{number}', 'p', 'v', 'a', {number}, '{state}', \"\n"
+        "            \"'2026-11-02', '2026-11-03', '', 'treatment', 0, 0, '{}')\")\n"
+        "db.close()"), empty_url, str(tmp_path / "data")], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    opened = Database.open(empty_url, tmp_path / "data")
+    with opened.read() as tx:
+        assert [tuple(row) for row in tx.execute(text("SELECT id, wake_at FROM enrollment ORDER BY id"))] == [
+            ("e1", "2026-11-02"), ("e2", None)]
+    opened.close()
+
+
 def test_the_list_of_revisions_is_the_folder() -> None:
     """Opening looks at the list only; a step that is not in it would never be taken."""
     config = Config()

@@ -25,7 +25,7 @@ def upgrade() -> None:
 
 
 def _enrollments() -> None:
-    """A new table: the old one is unique by account, the new one by subject."""
+    """A new table: the old one is unique by account, the new one by subject. What is open is looked at once more."""
     op.drop_index('enrollment_open', 'enrollment')
     op.drop_index('enrollment_state', 'enrollment')
     op.drop_index('ix_enrollment_account_id', 'enrollment')
@@ -55,7 +55,10 @@ def _enrollments() -> None:
         sa.UniqueConstraint('playbook_id', 'subject_id', 'number', name='enrollment_number'),
         sa.UniqueConstraint('playbook_id', 'cause', name='enrollment_cause'),
     )
-    op.execute(f"INSERT INTO enrollment ({_KEPT}, subject_id) SELECT {_KEPT}, account_id FROM enrollment_before")
+    op.execute(f"""
+        INSERT INTO enrollment ({_KEPT}, subject_id, wake_at)
+        SELECT {_KEPT}, account_id, CASE WHEN state <> 'closed' THEN since END FROM enrollment_before
+    """)
     op.drop_table('enrollment_before')
     op.create_index('enrollment_open', 'enrollment', ['playbook_id', 'subject_id'], unique=True,
                     sqlite_where=_OPEN, postgresql_where=_OPEN)
