@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 
 import polars as pl
@@ -31,12 +31,24 @@ def _expr(expression: Expression, absent: frozenset[str]) -> pl.Expr:
             if expression.fact in absent:
                 return pl.lit(holds(expression, None), dtype=pl.Boolean)
             return _leaf(expression, pl.col(expression.fact))
+        case _:
+            return _whole(expression, lambda child: _expr(child, absent))
+
+
+def combined(expression: Expression, leaves: Mapping[Leaf, pl.Expr]) -> pl.Expr:
+    """The tree over what its leaves answered before."""
+    return leaves[expression] if isinstance(expression, Leaf) else _whole(
+        expression, lambda child: combined(child, leaves))
+
+
+def _whole(expression: All | Any | Not, part: Callable[[Expression], pl.Expr]) -> pl.Expr:
+    match expression:
         case Not(child):
-            return ~_expr(child, absent)
+            return ~part(child)
         case All(children):
-            return pl.all_horizontal([_expr(child, absent) for child in children]) if children else pl.lit(True)
+            return pl.all_horizontal([part(child) for child in children]) if children else pl.lit(True)
         case Any(children):
-            return pl.any_horizontal([_expr(child, absent) for child in children]) if children else pl.lit(False)
+            return pl.any_horizontal([part(child) for child in children]) if children else pl.lit(False)
 
 
 def _leaf(leaf: Leaf, column: pl.Expr) -> pl.Expr:

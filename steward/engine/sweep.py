@@ -6,17 +6,18 @@ Nobody who is left out would be changed by a look: who is idle stays so, who wai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from steward.engine.batch import expr
+from steward.engine.answers import Answers, answered
 from steward.engine.closures import Closure, Row, closure
-from steward.engine.expression import Expression, facts_of
 from steward.engine.language import Mode, Playbook
 from steward.engine.look import Verdicts
 from steward.model.enrollments import Enrollment, State
@@ -30,6 +31,10 @@ changed something since (an approval, a failed step), so look whatever the rest 
 
 
 _IN_FLIGHT = (State.ACTIVE.value, State.RECOVERING.value)
+_Rows = npt.NDArray[np.uint32]
+_Flags = npt.NDArray[np.bool_]
+_NO_ROWS: _Rows = np.array([], dtype=np.uint32)
+_EPOCH, _MICROSECOND, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +64,35 @@ def located(opened: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     return opened.join(places, on="subject_id", how="left", maintain_order="left")
 
 
-def sweep(
+def sweep(  # noqa: PLR0917  # with what all playbooks ask answered before, or not
     playbook: Playbook, frame: pl.DataFrame, opened: pl.DataFrame, now: datetime, asked: Collection[str] = (),
+    answers: Answers | None = None,
 ) -> Swept:
     """All subjects of `frame` (freshened; `subject_id`, or `account_id` where accounts are enrolled) at once.
 
     `opened` has the columns of OPENED, and `row` if it went through `located` with this very frame. Those in flight
     on another version are neither looked at nor let in: sweep them with their own version and only their rows.
     `asked` are looked at whatever their verdicts: an event or a person asks for their entry, or something happened.
+    `answers` are those of this very frame, to the conditions of this playbook among others.
     """
+    known = answers if answers is not None else answered(frame, [playbook])
     opened = located(opened, frame)
     lost = opened["row"].is_null() if opened["row"].null_count() else None
     gone = () if lost is None else tuple(opened.filter(lost)["subject_id"])
     here = opened if lost is None else opened.filter(~lost)
     ours, others = _by_version(playbook, here)
-    fresh, waiting = _that_could_enter(playbook, frame, here["row"])
-    chosen = {*fresh, *_that_could_change(playbook, frame, ours, now)}
+    fresh, waiting = _that_could_enter(playbook, known, here["row"])
+    rows = np.union1d(fresh, _that_could_change(playbook, known, ours, now))
     if asked:
-        called = frame[_subject(frame)].is_in(list(asked)).arg_true()
-        chosen |= set(called.to_list()) - set(others.to_list())
-    rows = pl.Series(sorted(chosen), dtype=pl.UInt32)
-    subject, wanted = _subject(frame), playbook.conditions()
-    found = _at(frame, rows, wanted).select(pl.col(subject), **_exprs(wanted, frame))
-    looks = {row[0]: Verdicts(dict(zip(wanted, row[1:], strict=True))) for row in found.rows()}
+        called = known.subjects.is_in(list(asked)).arg_true().to_numpy()
+        rows = np.union1d(rows, np.setdiff1d(called, others.to_numpy()))
+    if not rows.size:
+        return Swept({}, waiting, gone)
+    at, wanted = pl.Series(rows, dtype=pl.UInt32), playbook.conditions()
+    columns = [known.at(condition, at).to_list() for condition in wanted.values()]
+    verdicts = zip(*columns, strict=True)
+    looks = {subject: Verdicts(dict(zip(wanted, row, strict=True)))
+             for subject, row in zip(known.subjects[at].to_list(), verdicts, strict=True)}
     return Swept(looks, waiting, gone)
 
 
@@ -93,72 +104,85 @@ def _by_version(playbook: Playbook, here: pl.DataFrame) -> tuple[pl.DataFrame, p
     return here.filter(~elsewhere), here.filter(elsewhere)["row"]
 
 
-def _that_could_enter(playbook: Playbook, frame: pl.DataFrame, taken: pl.Series) -> tuple[list[int], int]:
+def _that_could_enter(playbook: Playbook, known: Answers, taken: pl.Series) -> tuple[_Rows, int]:
     """The rows of those that are not open and whose condition lets them in; and how many lack data to say so."""
-    if playbook.mode is Mode.PAUSED or not playbook.comes_by_itself or frame.is_empty():
-        return [], 0
-    conditions = playbook.conditions()
-    asked = _exprs({name: conditions[name] for name in ("when", "scope") if name in conditions}, frame)
-    when, scope = asked["when"], asked.get("scope", pl.lit(True))
-    free = np.ones(frame.height, dtype=np.bool_)
+    if playbook.mode is Mode.PAUSED or not playbook.comes_by_itself or not known.subjects.len():
+        return _NO_ROWS, 0
+    enters, lacks = known.entry(playbook)
+    free = np.ones(known.subjects.len(), dtype=np.bool_)
     free[taken.to_numpy()] = False
-    idle = pl.lit(pl.Series(free))
-    found = frame.select(
-        enters=(when & scope & idle).fill_null(False),
-        lacks=(when.is_null() | (when & scope.is_null())) & scope.fill_null(True) & idle)
-    rows: list[int] = np.flatnonzero(found["enters"].to_numpy()).tolist()
-    exits = {name: conditions[name] for name in conditions if name.startswith("exit.")}
-    if exits and rows:
+    rows = enters.arg_true().to_numpy()
+    rows = rows[free[rows]]
+    exits = [condition for name, condition in playbook.conditions().items() if name.startswith("exit.")]
+    if exits and rows.size:
         at = pl.Series(rows, dtype=pl.UInt32)
-        leave = pl.any_horizontal([each.fill_null(False) for each in _exprs(exits, frame).values()])
-        left = _at(frame, at, exits).select(pl.col(_subject(frame)), left=leave)
-        rows = at.filter(~left["left"]).to_list()
-    return rows, int(found["lacks"].sum())
+        rows = rows[~_any([_true(known.at(each, at)) for each in exits])]
+    return rows, int(lacks.sum()) - int(lacks.gather(taken).sum())
 
 
-def _that_could_change(playbook: Playbook, frame: pl.DataFrame, opened: pl.DataFrame, now: datetime) -> list[int]:
+def _that_could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now: datetime) -> _Rows:
     """The rows of the open enrollments for which a look could do something."""
     if opened.is_empty():
-        return []
-    conditions = playbook.conditions()
-    part = _at(frame, opened["row"], conditions)
-    both = opened.hstack([part[name] for name in part.columns if name not in opened.columns])
-    rows: list[int] = both.select(
-        pl.col("row").filter(_could_change(playbook, _exprs(conditions, frame), now)))["row"].to_list()
-    return rows
+        return _NO_ROWS
+    rows: _Rows = opened["row"].to_numpy()
+    return rows[_could_change(playbook, known, opened, now)]
 
 
-def _could_change(playbook: Playbook, asked: Mapping[str, pl.Expr], now: datetime) -> pl.Expr:
+def _could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now: datetime) -> _Flags:
     """Must be TRUE of everybody whom `advance` would change: the law that tests/engine/test_sweep.py holds it to."""
-    held, each_run = pl.col("held").fill_null(False), pl.col("looks_each_run").fill_null(False)
+    held, each_run = _true(opened["held"]), _true(opened["looks_each_run"])
+    wakes = opened["wake_at"].to_physical().fill_null(_NEVER).to_numpy()
+    unset, come = wakes == _NEVER, wakes <= _micros(now)
     if playbook.mode is Mode.PAUSED:
-        return ~held | pl.col("wake_at").is_null() | (pl.col("wake_at") > now)
-    state, when, until = pl.col("state"), asked["when"], asked["until"]
-    ends = [each.fill_null(False) for name, each in asked.items()
+        later: _Flags = ~held | unset | ~come
+        return later
+    conditions = playbook.conditions()
+    found = {name: known.at(condition, opened["row"]) for name, condition in conditions.items()}
+    state = opened["state"]
+    active, recovering, pending = (_true(state == each.value) for each in (
+        State.ACTIVE, State.RECOVERING, State.PENDING))
+    when, until = (_Answer(_true(found[name]), _null(found[name])) for name in ("when", "until"))
+    ends = [_true(each) for name, each in found.items()
             if name in ("goal.when", "revoke_on") or name.startswith("exit.")]
-    stops = [each.is_null() for name, each in asked.items() if name.endswith("].unless")]
-    in_flight = pl.any_horizontal(until.fill_null(False), *ends)
-    waits = ~when.fill_null(True) | (when.is_null() & ~held) | (when.is_not_null() & held)
-    acts = in_flight | (pl.any_horizontal(until.is_null(), *stops) & ~held) | (until.is_not_null() & held)
-    recovers = pl.any_horizontal(~until.fill_null(True), *ends) | (until.is_null() != held)
-    by_state = (
-        pl.when(state == State.ACTIVE.value).then(acts).when(state == State.RECOVERING.value).then(recovers)
-        .otherwise(pl.any_horizontal(waits, *ends)))
-    unset = pl.col("wake_at").is_null() & ~held & state.is_in((State.PENDING.value, *_IN_FLIGHT))
-    time = (pl.col("wake_at") <= now).fill_null(False) | unset      # unset by what was stored before this was kept
-    return each_run | time | by_state | (pl.col("version") != playbook.version)
+    stops = [_null(each) for name, each in found.items() if name.endswith("].unless")]
+    waits = when.false | (when.null & ~held) | (~when.null & held)
+    acts = until.true | (_any([until.null, *stops]) & ~held) | (~until.null & held)
+    recovers = until.false | (until.null != held)
+    by_state = np.where(active, acts, np.where(recovering, recovers, waits)) | _any([each_run, *ends])
+    waiting_for_time = unset & ~held & (pending | active | recovering)    # stored before it was kept
+    changed: _Flags = by_state | come | waiting_for_time | _true(opened["version"] != playbook.version)
+    return changed
 
 
-def _at(frame: pl.DataFrame, rows: pl.Series, conditions: Mapping[str, Expression]) -> pl.DataFrame:
-    """The subjects in these rows, with what the conditions ask about them."""
-    needed = sorted(facts_of(*conditions.values()) & set(frame.columns))
-    return frame[rows, [_subject(frame), *needed]]
+class _Answer(NamedTuple):
+    """One condition's verdicts as flags."""
+
+    true: _Flags
+    null: _Flags
+
+    @property
+    def false(self) -> _Flags:
+        return ~(self.true | self.null)
 
 
-def _exprs(conditions: Mapping[str, Expression], frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    """Each condition over the columns of `frame`."""
-    columns = frozenset(frame.columns)
-    return {name: expr(condition, columns) for name, condition in conditions.items()}
+def _true(flags: pl.Series) -> _Flags:
+    """Null counts as false."""
+    found: _Flags = (flags.fill_null(False) if flags.null_count() else flags).to_numpy()
+    return found
+
+
+def _null(flags: pl.Series) -> _Flags:
+    found: _Flags = flags.is_null().to_numpy() if flags.null_count() else np.zeros(flags.len(), dtype=np.bool_)
+    return found
+
+
+def _any(flags: Sequence[_Flags]) -> _Flags:
+    found: _Flags = np.logical_or.reduce(flags)
+    return found
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def _subject(frame: pl.DataFrame) -> str:
