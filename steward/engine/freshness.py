@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,22 +14,43 @@ from steward.model.facts import FactSpec
 def freshen(frame: pl.DataFrame, facts: Iterable[str], catalog: Mapping[str, FactSpec], now: datetime) -> pl.DataFrame:
     """`frame` with those of `facts` null that are older than their spec allows; the other columns as they are.
 
-    A fact with a bound whose as-of instant is not known is null as well: nobody can say that it is fresh.
+    A fact with a bound whose as-of instant is not known is null as well: nobody can say that it is fresh. Columns in
+    which nothing is to be changed are not copied.
     """
+    wanted = sorted(set(facts) & set(frame.columns) & set(catalog))
+    bounds = {name: (catalog[name].group, within) for name in wanted
+              if (within := catalog[name].fresh_within) is not None}
+    stale = _stale(frame, set(bounds.values()), now)
+    floats = [name for name in wanted if frame.schema[name].is_float()]
+    has_nan = frame.select(pl.col(floats).is_nan().any()).row(0) if floats else ()
+    broken = {name for name, found in zip(floats, has_nan, strict=True) if found}
     changed = []
-    bounds: dict[tuple[str, timedelta], pl.Expr] = {}   # polars takes a millisecond to make a literal of an instant
-    for name in sorted(set(facts) & set(frame.columns) & set(catalog)):
-        spec, column = catalog[name], pl.col(name)
-        if frame.schema[name].is_float():
-            column = column.fill_nan(None)
-        if spec.fresh_within is not None:
-            as_of, bound = f"as_of.{spec.group}", (spec.group, spec.fresh_within)
-            if bound not in bounds:
-                known = as_of in frame.columns
-                bounds[bound] = pl.col(as_of) >= now - spec.fresh_within if known else pl.lit(False)
-            column = pl.when(bounds[bound]).then(column)
-        changed.append(column.alias(name))
+    for name in wanted:
+        old = stale.get(bounds[name]) if name in bounds else None
+        if name not in broken and old is None:
+            continue
+        column = pl.col(name).fill_nan(None) if name in broken else pl.col(name)
+        changed.append((column if old is None else pl.when(~old).then(column)).alias(name))
     return frame.with_columns(changed)
+
+
+def _stale(
+    frame: pl.DataFrame, bounds: Collection[tuple[str, timedelta]], now: datetime,
+) -> dict[tuple[str, timedelta], pl.Expr]:
+    """Of the bounds (a group, how old it may be), those that some row exceeds: whether each row does."""
+    groups = [name for name in {f"as_of.{group}" for group, _ in bounds} if name in frame.columns]
+    oldest: dict[str, datetime] = {}
+    if groups and frame.height:
+        seen = frame.select(*(pl.col(name).min() for name in groups),
+                            *(pl.col(name).has_nulls().alias(f"{name} has nulls") for name in groups)).row(0, named=True)
+        oldest = {name: seen[name] for name in groups if not seen[f"{name} has nulls"]}
+    found = {}
+    for group, within in bounds:
+        name, bound = f"as_of.{group}", now - within
+        if name not in oldest or oldest[name] < bound:
+            known = name in frame.columns
+            found[group, within] = (pl.col(name) < bound).fill_null(True) if known else pl.lit(True)
+    return found
 
 
 def freshen_row(row: Mapping[str, Any], catalog: Mapping[str, FactSpec], now: datetime) -> dict[str, Any]:
