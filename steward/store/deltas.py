@@ -25,9 +25,10 @@ _AT_ONCE = 500
 
 def write(db: Database, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
     """Only the file, outside any transaction; `show` makes it visible within one."""
-    if frame["account_id"].has_nulls() or not frame["account_id"].is_unique().all():
+    rows = coded(frame)
+    if not one_row_each(rows):
         raise ValueError("a delta has one row for each account")
-    return db.lake.write("facts", PART, coded(frame), known_at)
+    return db.lake.write("facts", PART, rows, known_at, in_haste=True)
 
 
 def show(tx: Connection, pending: PendingSegment, account_ids: pl.Series) -> None:
@@ -85,7 +86,8 @@ def compact(db: Database, now: datetime) -> int:
         deltas = after(tx, bases[-1]) if bases else []
     if len(deltas) < 2 or sum(each.rows for each in deltas) <= MOST_SHARE * bases[-1].rows:
         return 0
-    whole = db.lake.write("facts", PART, coded(newest(db.lake, deltas)), deltas[-1].known_at, instead_of=deltas)
+    whole = db.lake.write("facts", PART, coded(newest(db.lake, deltas)), deltas[-1].known_at, instead_of=deltas,
+                          in_haste=True)
     with db.write() as tx:
         alone(tx, "compact")
         still = {each.id for each in db.lake.visible(tx, "facts", PART)}
@@ -98,4 +100,11 @@ def compact(db: Database, now: datetime) -> int:
 def coded(frame: pl.DataFrame) -> pl.DataFrame:
     """Texts as codes, sorted by account: as every file of facts of accounts is."""
     texts = pl.col(pl.String).exclude("account_id").cast(pl.Categorical)
-    return frame.with_columns(texts).sort("account_id")
+    rows = frame.with_columns(texts)
+    return rows if rows["account_id"].is_sorted() else rows.sort("account_id")
+
+
+def one_row_each(coded: pl.DataFrame) -> bool:
+    """Whether every row names its account, and no other row names the same."""
+    ids = coded["account_id"]
+    return not ids.has_nulls() and not (ids == ids.shift()).any()

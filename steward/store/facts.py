@@ -53,9 +53,10 @@ def save_snapshot(db: Database, frame: pl.DataFrame, known_at: datetime) -> Pend
 
 def write_snapshot(db: Database, frame: pl.DataFrame, known_at: datetime) -> PendingSegment:
     """Only the file, outside any transaction; `show_snapshot` makes it visible within one."""
-    if frame["account_id"].has_nulls() or not frame["account_id"].is_unique().all():
+    rows = deltas.coded(frame)
+    if not deltas.one_row_each(rows):
         raise ValueError("a snapshot has one row for each account")
-    return db.lake.write("facts", _PART, deltas.coded(frame), known_at)
+    return db.lake.write("facts", _PART, rows, known_at)
 
 
 def show_snapshot(tx: Connection, pending: PendingSegment) -> None:
