@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
+from steward.engine.answers import Answers, answered
 from steward.engine.expression import facts_of
 from steward.engine.freshness import freshen, freshen_row
 from steward.engine.language import Playbook, Subject
@@ -54,8 +55,10 @@ class Seen:
     catalog: Mapping[str, FactSpec]
     now: datetime
     asked: Collection[str]                  # the facts that conditions read
+    playbooks: Sequence[Playbook] = ()      # those that enrol this kind, all asked at once
 
     def __post_init__(self) -> None:
+        self._answers: Answers | None = None
         self.ids: pl.Series = self.frame[self.key]
         self._stored: dict[str, dict[str, Any]] = {}
         self._known: dict[str, dict[str, Any]] = {}
@@ -81,7 +84,9 @@ class Seen:
     def sweep(self, playbook: Playbook, opened: pl.DataFrame, asked: Collection[str] = ()) -> Swept:
         """Who must be looked at; `opened` as `steward.engine.sweep.OPENED`, with `row`."""
         if not self.few:
-            return sweep(playbook, self.fresh, opened, self.now, asked)
+            if self._answers is None:
+                self._answers = answered(self.fresh, self.playbooks)
+            return sweep(playbook, self.fresh, opened, self.now, asked, self._answers)
         standing = set(opened["subject_id"])
         found = sweep_rows(playbook, self._known.values(), standing, asked)
         flying = opened.filter(pl.col("state").is_in(["active", "recovering"]), pl.col("version") != playbook.version)
@@ -160,13 +165,14 @@ class Frames:
         for each in playbooks:
             asked[each.subject] |= facts_of(*each.conditions().values()) | set(each.holdout.by)
         frame = accounts if accounts["account_id"].is_sorted() else accounts.sort("account_id")
-        self.accounts = Seen(frame, "account_id", catalog, now, asked[Subject.ACCOUNT])
+        of_kind = {subject: [each for each in playbooks if each.subject is subject] for subject in Subject}
+        self.accounts = Seen(frame, "account_id", catalog, now, asked[Subject.ACCOUNT], of_kind[Subject.ACCOUNT])
         self._seen = {Subject.ACCOUNT: self.accounts}
         for subject in {each.subject for each in playbooks} - {Subject.ACCOUNT}:
             own = facts.subjects(tx, subject.value, account_ids)
             if own is not None:
                 joined = _with_account(own, frame)
-                self._seen[subject] = Seen(joined, "subject_id", catalog, now, asked[subject])
+                self._seen[subject] = Seen(joined, "subject_id", catalog, now, asked[subject], of_kind[subject])
         self._briefs: dict[str, Brief] = {}
 
     def of(self, subject: Subject) -> Seen | None:
