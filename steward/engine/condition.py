@@ -120,7 +120,8 @@ class Conditions:
         try:
             return tuple(parse_literal(text, spec) for text in texts)
         except LiteralError as error:
-            self.findings.error(error.code, mark, str(error), error.help)
+            fault = f'"{rest}" is a fact, and no two facts are compared' if rest in self.catalog else str(error)
+            self.findings.error(error.code, mark, fault, error.help)
             return None
 
 

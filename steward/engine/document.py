@@ -83,7 +83,10 @@ def read(text: str, file: str) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark else Mark()
-        findings.error("STW101", place, f"not YAML: {error.problem or error.context}", _HINT)
+        fault = f"not YAML: {error.problem or error.context}"
+        tab = "'\\t'" in fault
+        findings.error("STW101", place, "not YAML: a tab where the line is indented" if tab else fault,
+                       "indent with spaces only, two for each level" if tab else _HINT)
     except (YAMLError, ValueError) as error:
         findings.error("STW101", Mark(), f"not YAML: {str(error).splitlines()[0]}", _HINT)
     if findings.found:
@@ -223,6 +226,6 @@ def _mark(event: Event) -> Mark:
 
 
 def _scalar(event: ScalarEvent) -> Scalar:
-    quoted = event.style is not None
+    quoted = event.style not in (None, "")      # plain: the parser in C says "", the other None
     one_line = event.start_mark.line == event.end_mark.line and event.style not in ("|", ">")
     return Scalar(event.value, _mark(event), quoted, 1 if quoted and one_line else 0, one_line)

@@ -16,10 +16,12 @@ from steward.model.events import EVENTS
 
 PEOPLE = ("csm", "account_manager", "csm_manager")
 _MEANT = {
-    "on": "when", "if": "when", "condition": "when", "conditions": "when", "then": "do",
+    "on": "trigger", "event": "trigger", "schedule": "trigger",
+    "if": "when", "condition": "when", "conditions": "when", "then": "do",
     "actions": "do", "steps": "do", "name": "title", "description": "why", "reason": "why", "cooldown": "again_after",
     "enabled": "mode", "status": "mode", "channel": "to", "recipient": "to", "assignee": "assign", "due_in": "due",
     "depends_on": "needs", "delay": "wait", "control": "holdout", "cases": "branch", "default": "else",
+    "slack": "message", "notify": "message", "alert": "message", "email": "email_draft", "escalation": "escalate",
 }
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s*%")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -46,15 +48,19 @@ class Fields:
         """Note what cannot be."""
         self.findings.error(code, mark, message, remedy)
 
-    def known_only(self, block: Block, known: Iterable[str], where: str = "") -> None:
-        """Note each key that is not `known`."""
+    def known_only(
+        self, block: Block, known: Iterable[str], where: str = "", elsewhere: Mapping[str, str] | None = None,
+    ) -> None:
+        """Note each key that is not `known`; `elsewhere` says where those stand that people look for here."""
         known = tuple(known)
-        for key, _ in block.entries:
+        for key, body in block.entries:
             if key.text not in known:
                 meant = _MEANT.get(key.text)        # what other tools call it
                 remedy = f'did you mean "{meant}"?' if meant in known else near(key.text, known)
-                self.wrong(key.mark, f'unknown key "{key.text}"{where}',
-                           remedy or f"known here: {', '.join(known)}", "STW103")
+                if meant == "trigger" and isinstance(body, Scalar) and names_event(body.text):
+                    remedy = f"write: trigger: {{event: {body.text}}}"
+                self.wrong(key.mark, f'unknown key "{key.text}"{where}', (elsewhere or {}).get(key.text)
+                           or remedy or f"known here: {', '.join(known)}", "STW103")
 
     def block(self, node: Node, known: Iterable[str], where: str, example: str) -> Block | None:
         """The mapping in `node`, whose keys are `known`."""
@@ -100,7 +106,8 @@ class Fields:
         found = self.own.get(name) or (self.shared or {}).get(name)
         if found is None and self.shared is not None:
             self.wrong(node.mark, f'there is no message template "{name}"',
-                       near(name, (*self.own, *self.shared)) or "add it to messages.yaml", "STW124")
+                       near(name, (*self.own, *self.shared)) or
+                       'add it to messages.yaml, or under "messages:" of this playbook', "STW124")
         for fact in (each for text in (found.texts() if found else ()) for each in facts_in(text)):
             if fact in self.conditions.elsewhere:
                 self.conditions.unknown(fact, node.mark)
@@ -129,7 +136,7 @@ class Fields:
         if text is None or node is None:
             return None
         connection, _, name = text.partition(".")
-        if text in EVENTS or (name in EVENTS and _CONNECTION.fullmatch(connection)):
+        if names_event(text):
             return text
         guess = near(text, [f"{connection}.{each}" for each in EVENTS] if "." in name else EVENTS)
         self.wrong(node.mark, f'there is no event "{text}"', guess or f"one of: {', '.join(EVENTS)}", "STW117")
@@ -141,8 +148,8 @@ class Fields:
             return None
         found = parse_duration(node.text) if isinstance(node, Scalar) else None
         if found is None:
-            shown = node.text if isinstance(node, Scalar) else "this"
-            self.wrong(node.mark, f'"{shown}" is no length of time',
+            shown = f'"{node.text}" is no length of time' if isinstance(node, Scalar) else "this is no length of time"
+            self.wrong(node.mark, shown,
                        "write it as 3d, 12h, 2bd (business days) or 4bh (business hours)")
         return found
 
@@ -206,7 +213,8 @@ class Fields:
                            "write csm or account_manager, or: subject: opportunity")
             elif text not in PEOPLE and not _TARGET.fullmatch(text):
                 self.wrong(item.mark, f'nobody is "{text}"', near(text, PEOPLE) or
-                           f"write one of {', '.join(PEOPLE)}, role:x, queue:x, channel:x")
+                           f"write one of {', '.join(PEOPLE)}, role:x, queue:x, channel:x; a person by name is a "
+                           "role:x, with an address under company.roles in steward.yaml")
             else:
                 found.append(text)
         return tuple(found) or None
@@ -217,6 +225,12 @@ class Fields:
             self.wrong(node.mark, f'"{text}" {fault}', remedy)
             return None
         return text
+
+
+def names_event(text: str) -> bool:
+    """Whether this is an event, with or without the connection before it."""
+    connection, _, name = text.partition(".")
+    return text in EVENTS or (name in EVENTS and bool(_CONNECTION.fullmatch(connection)))
 
 
 def listed(node: Node) -> tuple[Node, ...]:

@@ -14,6 +14,7 @@ from steward.engine.language import Act, Arm, Branch, Step, Wait
 KINDS = names(STEP_TABLE)
 MODIFIERS = names(MODIFIER_TABLE)
 _EXAMPLE = "write: - message: {to: csm}"
+_WAY = "ways stand in a list under branch: - branch: [{if: health.score < 40, do: […]}, {else: […]}]"
 
 
 def read_steps(node: Node | None, part: str, fields: Fields, before: tuple[Step, ...] = ()) -> tuple[Step, ...]:
@@ -23,6 +24,12 @@ def read_steps(node: Node | None, part: str, fields: Fields, before: tuple[Step,
     reader = _Reader(fields, {step.id: step for step in before if step.id})
     reader.taken.update(step.id for step in before if step.id)
     return reader.steps(node, part, {name: _delivers(step) for name, step in reader.earlier.items()})
+
+
+def _one_step(node: Node) -> str:
+    """What to write where a step stands alone, without the dash of a list."""
+    kind = next((key.text for key, _ in node.entries if key.text in KINDS), "") if isinstance(node, Block) else ""
+    return f'put "- " before it: - {kind}: …' if kind else ""
 
 
 def _delivers(step: Step) -> bool:
@@ -38,7 +45,8 @@ class _Reader:
     def steps(self, node: Node, path: str, seen: dict[str, bool]) -> tuple[Step, ...]:
         """`seen`: the ids that stand before on the way to here, and whether such a step delivers anything."""
         if not isinstance(node, Listing) or not node.items:
-            self.fields.wrong(node.mark, f'"{path.rpartition(".")[2]}" is a list of steps', _EXAMPLE)
+            self.fields.wrong(node.mark, f'"{path.rpartition(".")[2]}" is a list of steps',
+                              _one_step(node) or _EXAMPLE)
             return ()
         seen, out = dict(seen), []
         for at, item in enumerate(node.items):
@@ -54,7 +62,7 @@ class _Reader:
         if not isinstance(node, Block) or not node.entries:
             fields.wrong(node.mark, "this is no step", _EXAMPLE)
             return None
-        fields.known_only(node, (*KINDS, *MODIFIERS), " in a step")
+        fields.known_only(node, (*KINDS, *MODIFIERS), " in a step", {"do": _WAY, "else": _WAY, "then": _WAY})
         kinds = [(key, body) for key, body in node.entries if key.text in KINDS]
         if not kinds:
             if all(key.text in MODIFIERS for key, _ in node.entries):

@@ -6,7 +6,7 @@ from steward.engine import moments
 from steward.engine.document import Block, Node, Scalar
 from steward.engine.durations import Duration
 from steward.engine.field_table import TRIGGER_TABLE, inside, names
-from steward.engine.fields import Fields
+from steward.engine.fields import Fields, names_event
 from steward.engine.findings import near
 from steward.engine.language import Trigger, TriggerKind
 
@@ -43,8 +43,9 @@ def _word(node: Scalar, fields: Fields) -> Trigger | None:
     if node.text in KINDS:
         fields.wrong(node.mark, f'"{node.text}" needs its fields', f"write: trigger: {_EXAMPLES[node.text]}")
     else:
+        event = f"write: trigger: {{event: {node.text}}}" if names_event(node.text) else ""
         fields.wrong(node.mark, f'"{node.text}" is no trigger',
-                     near(node.text, KINDS) or f"write one of: {', '.join(_EXAMPLES.values())}", "STW113")
+                     event or near(node.text, KINDS) or f"write one of: {', '.join(_EXAMPLES.values())}", "STW113")
     return None
 
 

@@ -73,7 +73,8 @@ def test_a_typo_is_shown_with_line_column_caret_and_suggestion(load: Load, examp
     ("type: risk", "type: riks", "STW113", 15, 17, 'did you mean "risk"?'),
     ("to: csm,", "to: cms,", "STW106", 16, 19, 'did you mean "csm"?'),
     ("to: csm_manager", "to: queu:x", "STW106", 18, 44,
-     "write one of csm, account_manager, csm_manager, role:x, queue:x, channel:x"),
+     ("write one of csm, account_manager, csm_manager, role:x, queue:x, channel:x; a person by name is a role:x, with an "
+      "address under company.roles in steward.yaml")),
     ("unless: acknowledged, to: csm_manager", "unless: acknowleged, to: csm_manager", "STW106", 18, 26,
      'did you mean "acknowledged"?'),
     ("title: Health", "titel: Health", "STW103", 2, 1, 'did you mean "title"?'),
