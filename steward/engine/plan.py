@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
+from steward.engine.batch import expr
 from steward.engine.calendars import Calendar
-from steward.engine.expression import Expression, leaves
+from steward.engine.expression import ALWAYS, Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates, blocked_by
 from steward.engine.language import Mode, Playbook
@@ -78,6 +79,8 @@ class Plan:
     owners: tuple[OwnerLine, ...] = ()
     in_flight: tuple[InFlight, ...] = ()
     step_map: tuple[tuple[str, str | None], ...] = ()  # each step of the version before, and where it goes on
+    lacking: tuple[tuple[str, int], ...] = ()   # of those that wait for data: the facts unknown, and of how many
+    begins: str = ""                        # what begins it where no condition does: an event's name, "manual"
 
     @property
     def arr_entering(self) -> float:
@@ -139,7 +142,22 @@ def plan(playbook: Playbook, today: Today, before: Playbook | None = None) -> Pl
         playbook.id, playbook.version, enters, gone, len(inside & was), swept.waiting, held,
         before.version if before else "", playbook.mode.value, most if len(enters) > most else None,
         _owners(enters, gone, held), _in_flight(playbook, today.opened),
-        tuple(step_images(before, playbook)) if before else ())
+        tuple(step_images(before, playbook)) if before else (),
+        _lacking(playbook, fresh, today.key, () if before else today.opened) if swept.waiting else (),
+        "" if playbook.comes_by_itself else playbook.trigger.event or playbook.trigger.kind.value)
+
+
+def _lacking(
+    playbook: Playbook, fresh: pl.DataFrame, key: str, opened: Collection[str],
+) -> tuple[tuple[str, int], ...]:
+    """The facts that are not known of those who wait for data, and of how many; the most frequent first."""
+    columns, idle = frozenset(fresh.columns), ~pl.col(key).is_in(list(opened))
+    when, scope = (expr(each, columns) for each in (playbook.when, playbook.scope or ALWAYS))
+    waiting = fresh.filter((when.is_null() | (when & scope.is_null())) & scope.fill_null(True) & idle)
+    asked = {leaf.fact for condition in (playbook.when, playbook.scope) if condition is not None
+             for leaf in leaves(condition) if leaf.op not in ("is known", "is unknown")}
+    missing = [(name, waiting[name].null_count() if name in columns else waiting.height) for name in asked]
+    return tuple(sorted(((name, count) for name, count in missing if count), key=lambda each: (-each[1], each[0])))
 
 
 def _gate(playbook: Playbook, today: Today, subject: str) -> str:

@@ -184,6 +184,32 @@ def test_plan_names_who_enters_leaves_and_stays_with_the_deciding_clause(
     assert [(move.account_id, move.clause) for move in found.enters] == [("acct_2", "health.score < 60 (58)")]
     assert [(move.account_id, move.clause) for move in found.leaves] == [("acct_1", "health.score < 60 (66)")]
     assert (found.stays, found.unknown) == (0, 1)
+    assert found.lacking[0] == ("health.score", 1)
+
+
+def test_plan_says_what_is_not_known_of_those_who_wait(
+    catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook], example_text: str,
+) -> None:
+    """ "291 wait for data" helps nobody who must find out which data."""
+    draft = load(example_text)
+    rows = [account("acct_1", health__score=None), account("acct_2", health__score=None, renewal__days_left=None),
+            account("acct_3", health__score=None, renewal__days_left=400)]
+
+    found = plan(draft, Today(frame(*rows), catalog, NOW, HOURS, {}, {}))
+
+    assert found.unknown == 2
+    assert [each for each in found.lacking if not each[0].startswith("usage.")] == [
+        ("health.score", 2), ("renewal.days_left", 1)]
+
+
+def test_plan_of_what_an_event_begins_says_so(
+    example: Playbook, catalog: Mapping[str, FactSpec],
+) -> None:
+    """ "0 enter" reads as if nobody ever would."""
+    asked = replace(example, trigger=Trigger(TriggerKind.EVENT, event="opportunity.closed_won"))
+
+    assert plan(example, Today(frame(account()), catalog, NOW, HOURS, {}, {})).begins == ""
+    assert plan(asked, Today(frame(account()), catalog, NOW, HOURS, {}, {})).begins == "opportunity.closed_won"
 
 
 def test_plan_of_an_edit_shows_what_the_edit_does(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from steward.wiring import Hub
 
 _SHOWN = 20
+_MOST_FACTS = 4
 
 
 def plan(
@@ -75,6 +76,7 @@ def tell(plans: Iterable[Plan], limit: int = _SHOWN) -> None:
         show.line(f"  {len(each.enters)} enter ({_money(each.arr_entering)} ARR), {len(each.leaves)} leave "
                   f"({_money(each.arr_leaving)} ARR), {each.stays} stay, {len(each.held)} held by a gate, "
                   f"{each.unknown} wait for data.")
+        _waits(each)
         _owners(each)
         if each.over_limit is not None:
             show.line(f"  {len(each.enters)} are more than the {each.over_limit} that may enter in one run: "
@@ -90,6 +92,18 @@ def _moves(sign: str, moves: Sequence[Move], limit: int) -> None:
         show.line(f"  {sign} {move.account_id}{subject}  {show.word(move.name)}   {show.word(move.clause)}")
     if len(moves) > limit:
         show.line(f"  {sign} and {len(moves) - limit} more: --limit {len(moves)}")
+
+
+def _waits(plan: Plan) -> None:
+    """What is missing of those that wait for data; and what a plan cannot know."""
+    if plan.lacking:
+        named = ", ".join(f"{name} of {count}" for name, count in plan.lacking[:_MOST_FACTS])
+        more = f", and {len(plan.lacking) - _MOST_FACTS} more facts" if len(plan.lacking) > _MOST_FACTS else ""
+        show.line(f"  not known: {named}{more}")
+    if plan.begins == "manual":
+        show.line("  A person begins it: steward playbook enroll ID ACCOUNT.")
+    elif plan.begins:
+        show.line(f"  An event begins it, {plan.begins}: who enters is seen as one comes in, not here.")
 
 
 def _owners(plan: Plan) -> None:
