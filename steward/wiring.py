@@ -147,10 +147,13 @@ class Hub:
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
         """Derive the facts of all accounts, or of those named."""
         from steward.pipeline.derive import derive
+        from steward.pipeline.editions import awaited
 
         live = self.playbooks
         waited_for = {name for each in live for name in (each.trigger.event, each.revoke_on)
                       if isinstance(name, str) and name}
+        with self.db.read() as tx:
+            waited_for |= awaited(tx)
         return derive(self.db, self.settings, self.catalog, self.scorecard, self.clock(),
                       connectors=self.connectors, account_ids=account_ids, events=waited_for,
                       subjects={each.subject.value for each in (*live, *self.drafts.playbooks)} - {"account"})

@@ -6,6 +6,8 @@ on it stands still, its clocks too, until it can be read again, is migrated or r
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,6 +29,7 @@ from steward.store.releases import Release
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
+_EVENT = re.compile(r"[\w-]+(?:\.[\w-]+)*")      # anything else is a condition
 _FLYING = pl.col("state").is_in(["active", "recovering"])
 
 
@@ -57,6 +60,14 @@ def read_live(
             why = _no_more(label, error, f"apply a {name} that can be read")
             broken.append(Unreadable(name, each.version, each.mode, why))
     return tuple(playbooks), tuple(broken)
+
+
+def awaited(tx: Transaction) -> set[str]:
+    """The events that undo what is in flight, as its versions name them, live or not."""
+    bodies = versions.bodies(tx, enrollments.in_flight(tx))
+    said = (json.loads(body) for body in bodies.values())
+    asked = (each.get("revoke_on") for each in said if isinstance(each, dict))
+    return {name for name in asked if isinstance(name, str) and _EVENT.fullmatch(name)}
 
 
 def no_calendar(playbook: Playbook, calendar_of: CalendarOf) -> str:

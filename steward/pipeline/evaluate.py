@@ -24,6 +24,7 @@ from steward.engine.gates import Gates
 from steward.engine.language import Backlog, Mode, Playbook, Subject, TriggerKind, in_order
 from steward.engine.lifecycle import advance
 from steward.engine.look import TRUE, Advance, Look, Verdicts
+from steward.engine.sweep import Swept
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.facts import FactSpec
 from steward.pipeline import happenings
@@ -104,7 +105,7 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
         run.load(playbooks)
         for broken in unreadable:
             stand_still(tx, run.opened.get(broken.playbook_id, run.empty), now)
-        lines = {playbook.id: run.one(playbook) for playbook in in_order(tuple(playbooks))}
+        lines = run.all(in_order(tuple(playbooks)))
         means = Means(settings, connectors, catalog, run.calendar_of, run.gatekeeper.busy, now)
         outcome = run.finish(means)
         stale = look_for_stale_sources(tx, snapshot.frame, playbooks, catalog, now) if whole else ()
@@ -161,6 +162,7 @@ class _Part:
     found: Editions
     asked: Happenings
     line: _Line
+    swept: Swept
 
 
 @dataclass
@@ -201,17 +203,25 @@ class _Run:
         for playbook_id, state, count in opened.group_by("playbook_id", "state").len().iter_rows():
             self.states.setdefault(playbook_id, Counter())[state] = count
 
-    def one(self, playbook: Playbook) -> _Line:
-        """Decide for one playbook."""
+    def all(self, playbooks: Sequence[Playbook]) -> dict[str, _Line]:
+        """Decide for all, in this order; who must be looked at is found before, so that they are read in one go."""
+        lines = {each.id: _Line(self.states.get(each.id, Counter())) for each in playbooks}
+        parts = [(each, part) for each in playbooks if (part := self._sweep(each, lines[each.id])) is not None]
+        self.frames.briefs([each for _, part in parts for each in part.seen.accounts(part.swept.looks).values()])
+        for playbook, part in parts:
+            self._one(playbook, part)
+        return lines
+
+    def _sweep(self, playbook: Playbook, line: _Line) -> _Part | None:
+        """Who of one playbook must be looked at; None where nobody can be."""
         seen = self.frames.of(playbook.subject)
         opened = self.opened.get(playbook.id, self.empty)
-        line = _Line(self.states.get(playbook.id, Counter()))
         if seen is None:
-            return line
+            return None
         if trouble := no_calendar(playbook, self.calendar_of):
             line.trouble = (trouble,)
             stand_still(self.tx, opened, self.now)
-            return line
+            return None
         if playbook.mode is not Mode.PAUSED:
             self.looked_at.append(playbook.id)
         if playbook.subject is not Subject.ACCOUNT:
@@ -220,13 +230,17 @@ class _Run:
         began = self.standing.get(playbook.id, Standing(None, True))
         asked = happenings.read(
             self.tx, playbook, set(opened["subject_id"]) if playbook.trigger.kind is TriggerKind.EVENT else (),
-            since=began.since, now=self.now, account_ids=self.account_ids)
+            since=began.since, now=self.now, account_ids=self.account_ids, older=found.older.values())
         if asked.undoing:
             found.opened = found.opened.with_columns(
                 pl.col("looks_each_run") | pl.col("subject_id").is_in(list(asked.undoing)))
         swept = seen.sweep(playbook, found.opened, asked.subjects)
         line.waiting, line.trouble = swept.waiting, tuple(found.trouble)
-        part = _Part(seen, found, asked, line)
+        return _Part(seen, found, asked, line, swept)
+
+    def _one(self, playbook: Playbook, part: _Part) -> None:
+        """Decide for one playbook."""
+        seen, found, asked, swept = part.seen, part.found, part.asked, part.swept
         steps = self._look(playbook, swept.looks, part)
         for version, edition in found.older.items():
             flying = found.opened.filter(pl.col("state").is_in(IN_FLIGHT), pl.col("version") == version)
@@ -234,9 +248,8 @@ class _Run:
                 seen.read(facts_of(*edition.conditions().values()))
                 steps.update(self._look(edition, seen.sweep_only(edition, flying).looks, part))
         self.decisions += found.decisions
-        self._gone(playbook, swept.gone, line)
+        self._gone(playbook, swept.gone, part.line)
         events.use(self.tx, playbook.id, happenings.outcomes_of(asked, steps, swept.looks, self.now), self.now)
-        return line
 
     def finish(self, means: Means) -> Outcome:
         """Store all of it."""
@@ -283,7 +296,7 @@ class _Run:
         gates = self.gatekeeper.first(playbook, part.seen, accounts)
         sent = self._sent(playbook, before)
         began = self.standing.get(playbook.id, Standing(None, True))
-        switched_on = self.whole and began.since is not None and not began.seen
+        switched_on = began.since is not None and not began.seen
         since: Mapping[str, datetime] = {}
         if switched_on and playbook.backlog is Backlog.USE_HISTORY and playbook.subject is Subject.ACCOUNT:
             entering = [each for each, seen_ in verdicts.items() if each not in before and seen_.of("when") is TRUE]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -44,12 +44,14 @@ class Happenings:
 
 def read(
     tx: Transaction, playbook: Playbook, opened: Collection[str], *, since: datetime | None, now: datetime,
-    account_ids: Sequence[str] | None,
+    account_ids: Sequence[str] | None, older: Iterable[Playbook] = (),
 ) -> Happenings:
     """The events that the playbook has made nothing of yet. `opened`: subjects with an open enrollment of it;
-    `since`: when it was switched on."""
+    `since`: when it was switched on; `older`: its versions that something is in flight on, which say themselves what
+    undoes it."""
     found = Happenings()
-    undone = _undoing(tx, playbook, found, now, account_ids)
+    undone = _undoing(tx, playbook, {each.version: each.revoke_on for each in (*older, playbook)}, found, now,
+                      account_ids)
     if playbook.trigger.kind is not TriggerKind.EVENT or playbook.mode is Mode.PAUSED:
         return found
     known_after = since or _LONG_AGO
@@ -118,29 +120,35 @@ def _subject_of(playbook: Playbook, event: Event) -> str | None:
     return subject_id(playbook.subject.value, event.connection, event.record)
 
 
-def _undoing(
-    tx: Transaction, playbook: Playbook, found: Happenings, now: datetime, account_ids: Sequence[str] | None,
+def _undoing(  # noqa: PLR0917  # a part of `read`
+    tx: Transaction, playbook: Playbook, asked: Mapping[str, object], found: Happenings, now: datetime,
+    account_ids: Sequence[str] | None,
 ) -> dict[tuple[str, str], datetime]:
-    """Finds what is revoked; by connection and record, when it last was."""
-    asked = playbook.revoke_on
-    if not isinstance(asked, str):
-        return {}
-    unused = events.unused(tx, playbook.id, asked, known_after=_LONG_AGO, happened_after=now - OLDEST,
-                           account_ids=account_ids)
+    """Finds what is revoked; by connection and record, when it last was. `asked`: by version, what revokes it."""
+    names = sorted({name for name in asked.values() if isinstance(name, str)})
+    unused = [(name, event) for name in names for event in events.unused(
+        tx, playbook.id, name, known_after=_LONG_AGO, happened_after=now - OLDEST, account_ids=account_ids)]
     if not unused:
         return {}
-    standing = enrollments.open_of(tx, playbook.id, sorted({each.account_id for each in unused})).values()
+    standing = enrollments.open_of(tx, playbook.id, sorted({each.account_id for _, each in unused})).values()
     causes = events.of_ids(
         tx, [each.cause.removeprefix(CAUSE) for each in standing if each.cause and each.cause.startswith(CAUSE)])
     last: dict[tuple[str, str], datetime] = {}
-    for event in unused:
-        last[event.connection, event.record] = event.happened_at
-        hit = [each for each in standing if _undoes(event, each, causes)]
+    for name, event in unused:
+        if name == playbook.revoke_on:
+            last[event.connection, event.record] = event.happened_at
+        hit = [each for each in standing if name == _revoked_by(each, playbook, asked) and _undoes(event, each, causes)]
         for each in hit:
             found.undoing.setdefault(each.subject_id, []).append(event)
         if not hit and event.known_at <= now - PATIENCE:
             found.outcomes[event.id] = "nothing_open"
     return last
+
+
+def _revoked_by(enrollment: Enrollment, playbook: Playbook, asked: Mapping[str, object]) -> object:
+    """What revokes it: as its version says where it is in flight, as the live one does where it waits."""
+    version = enrollment.version if enrollment.entered_at is not None else playbook.version
+    return asked.get(version)
 
 
 def _undoes(event: Event, enrollment: Enrollment, causes: Mapping[str, Event]) -> bool:

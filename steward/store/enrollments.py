@@ -68,6 +68,7 @@ _LIGHT = {
     "id": pl.String, "playbook_id": pl.String, "version": pl.String, "account_id": pl.String, "subject_id": pl.String,
     "state": pl.String, "arm": pl.String, "wakes": pl.Int64, "held": pl.Int64, "looks_each_run": pl.Int64,
 }
+_OF_ITS_ACCOUNT = "nullif(account_id, subject_id)"      # mostly the same text: it need not be read twice
 # JSON keys as they stand in `body`; what a person may have changed since is looked at in each run.
 _FLAGS = """
     CASE WHEN wake_at IS NULL THEN NULL WHEN wake_at <= ? THEN 1 ELSE 0 END,
@@ -89,7 +90,7 @@ def open_frame(
     if playbook_id is not None:
         condition, given = f"playbook_id = ? AND {condition}", [*given, playbook_id]
     where, values = _of(tx, condition, given, account_ids)
-    names = ", ".join(tuple(_LIGHT)[:-3])
+    names = ", ".join(_OF_ITS_ACCOUNT if name == "account_id" else name for name in tuple(_LIGHT)[:-3])
     rows = bulk.fetch(tx, f"SELECT {names}, {_FLAGS} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(_LIGHT)
     frame = pl.DataFrame([
@@ -98,17 +99,26 @@ def open_frame(
     at, later = (pl.lit(each).cast(pl.Datetime("us", "UTC")) for each in (now, now + timedelta(days=1)))
     return frame.with_columns(
         pl.when(pl.col("wakes") == 1).then(at).when(pl.col("wakes") == 0).then(later).alias("wake_at"),
-        pl.col("held", "looks_each_run").cast(pl.Boolean),
+        pl.col("held", "looks_each_run").cast(pl.Boolean), pl.coalesce("account_id", "subject_id").alias("account_id"),
     ).drop("wakes")
+
+
+def in_flight(tx: Connection) -> list[tuple[str, str]]:
+    """Each (playbook id, version) that something is in flight on."""
+    rows = bulk.fetch(tx, """
+        SELECT DISTINCT playbook_id, version FROM enrollment WHERE state IN ('active', 'recovering')
+        ORDER BY playbook_id, version
+    """)
+    return [(row[0], row[1]) for row in rows]
 
 
 def of_merged(tx: Connection) -> list[str]:
     """The ids of open enrollments whose account was merged into another."""
     rows = bulk.fetch(tx, """
-        SELECT enrollment.id FROM account JOIN enrollment ON enrollment.account_id = account.id
-        WHERE account.merged_into IS NOT NULL AND enrollment.state <> 'closed' ORDER BY enrollment.id
+        SELECT id FROM enrollment WHERE state <> 'closed'
+        AND account_id IN (SELECT id FROM account WHERE merged_into IS NOT NULL)
     """)
-    return [row[0] for row in rows]
+    return sorted(row[0] for row in rows)
 
 
 def by_id(tx: Connection, ids: Collection[str]) -> dict[str, Enrollment]:

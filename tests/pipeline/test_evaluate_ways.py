@@ -13,7 +13,7 @@ from steward.engine.language import Mode
 from steward.model.actions import DeliveryClass, Receipt
 from steward.model.enrollments import State
 from steward.model.subjects import subject_id
-from steward.pipeline.editions import Unreadable
+from steward.pipeline.editions import Unreadable, awaited
 from steward.pipeline.evaluate import evaluate
 from steward.settings import CalendarBlock
 from steward.store import enrollments, events, facts, merging, outbox, receipts, releases
@@ -119,6 +119,22 @@ def claimed(tx: Any, row: Any, at: Any) -> Any:
     return mine
 
 
+def test_what_undoes_an_enrollment_is_said_by_the_version_that_it_is_on(company: Any) -> None:
+    """The edit that forgot `revoke_on` must not leave the handed-over deal in hand for ever."""
+    us = company(1)
+    old = us.apply(us.playbook(WON), us.now - DAY)
+    us.know([90.0])
+    us.happens("opportunity.closed_won", "a0", "o1", us.now)
+    us.run(us.now, old)
+    new = us.apply(us.playbook(WON.partition("revoke_on")[0]), us.now)
+    assert us.write(awaited) == {"opportunity.reopened"}
+    us.happens("opportunity.reopened", "a0", "o1", us.now + DAY)
+    us.know([90.0], us.now + DAY)
+    us.run(us.now + DAY, new)
+
+    assert [(each.reason, each.version) for each in us.enrollments()] == [("revoked", old.version)]
+
+
 def test_an_event_that_is_undone_before_anybody_looked_is_none(company: Any) -> None:
     """Won and reopened over the weekend: nothing happened."""
     us = company(1)
@@ -167,6 +183,16 @@ do:
   - update: {field: Champion_Left__c, value: "{{ contact.name }} of {{ account.name }}", via: crm}
   - message: {to: csm}
 """
+
+
+def test_a_call_before_the_first_look_at_everybody_lets_no_backlog_in(company: Any) -> None:
+    """The webhook that comes a minute after the apply is about somebody who was red already."""
+    us = company(1)
+    us.know([10.0])
+    book = us.apply(us.playbook(us.text + "backlog: ignore\n"), us.now)
+    us.run(us.now + DAY / 24, book, accounts=["a0"])
+
+    assert us.states() == {"a0": State.BLOCKED}
 
 
 def test_the_first_look_is_the_first_that_could_let_anybody_in(company: Any) -> None:
