@@ -42,7 +42,7 @@ def test_the_parts_of_the_health_score_add_up_to_it(served: Any) -> None:
 def test_what_is_not_known_is_null_and_says_why(served: Any) -> None:
     """Null is never zero: a dashboard must be able to tell them apart."""
     unknown = [
-        fact for account in views.accounts(served.hub.db)
+        fact for account in views.accounts(served.hub.db)[:3]
         for fact in _ask(served, "success", account.id).json()["facts"].values() if fact["value"] is None
     ]
 
