@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from benchmarks.postgres import free_port, run_postgres
+
+hypothesis.settings.register_profile("steward", deadline=None)      # a busy machine is not a failure
+hypothesis.settings.load_profile("steward")
 
 # Programs that a test starts: those that heed a proxy reach loopback only, as port 9 discards.
 os.environ.update(
