@@ -101,3 +101,16 @@ def test_where_it_stands_in_its_steps(days: Days, steward: Callable[..., Any]) -
     assert "step do.2 (csm_manager)" in listed
     assert steward("playbook", "approve", "large_account", "--step", "do[2]", "--by", "ana").code == 0
     assert "waits for a yes" not in steward("explain", "Acme").out
+
+
+def test_a_draft_is_not_explained_but_shown_the_way(days: Days, steward: Callable[..., Any]) -> None:
+    """Written, checked, and not applied yet: that there is "no playbook" of that name would be wrong."""
+    days.live("50k")
+    days.day(0, 60_000)
+    (days.home / "playbooks" / "draft.yaml").write_text(TEXT.format(least="50k").replace("large_account", "draft"))
+
+    refused = steward("explain", "Acme", "--playbook", "draft")
+
+    assert refused.code == 2
+    assert '"draft" stands in the folder and is not live yet' in refused.err
+    assert "steward playbook apply draft" in refused.err

@@ -29,6 +29,7 @@ def test_a_backtest_says_what_it_saw_and_what_it_did_not(company: Path, steward:
     code, out, _ = ask(steward, "playbook", "backtest", "large_account")
 
     assert code == 0
+    assert "Only 1 day of facts is stored yet" in out
     assert "enrolled (" in out
     assert "churn: 0 accounts, 0 caught, 0 missed" in out
     assert "not simulated:" in out

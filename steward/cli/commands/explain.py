@@ -27,6 +27,11 @@ def explain(
     answers: list[Explanation] = []
     refused: list[str] = []
     with open_hub(options.config) as hub:
+        if playbook and playbook not in {each.id for each in hub.playbooks} and playbook in {
+                each.id for each in hub.drafts.playbooks}:
+            raise ConfigError(f'"{playbook}" stands in the folder and is not live yet. Whom it would touch: '
+                              f"{options.command(f'playbook plan {playbook}')}. To make it live: "
+                              f"{options.command(f'playbook apply {playbook}')}")
         playbooks = chosen.of(hub.playbooks, (playbook,) if playbook else ())
         if not playbooks:
             raise ConfigError(NOTHING_LIVE)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _Days = Annotated[int, Parameter(help="Days after an entry within which a churn counts.", validator=Number(gte=1))]
 _MOST = 8                                   # lines of a list, before the rest is only counted
+_FEW_DAYS = 28                               # fewer are no backtest
 
 
 def backtest(
@@ -119,6 +120,10 @@ def _end(day: datetime | None) -> datetime | None:
 def _backtest(found: Backtest) -> None:
     show.line(f"{found.playbook_id}@{found.version} over {found.snapshots:,} snapshots of {found.accounts:,}, "
               f"{found.first:%Y-%m-%d} to {found.last:%Y-%m-%d}")
+    days = (found.last.date() - found.first.date()).days + 1
+    if days < _FEW_DAYS:
+        show.line(f"  Only {days} day{'' if days == 1 else 's'} of facts {'is' if days == 1 else 'are'} stored yet, so "
+                  "this says little of a year; every day on which `steward evaluate` runs adds one.")
     ended = ", ".join(f"{count} {reason}" for reason, count in found.closed.items())
     show.line(f"  {found.enrolled} enrolled ({found.a_week:.1f} a week): {ended + ', ' if ended else ''}"
               f"{found.still_open} still open. ARR touched {found.arr_touched:,.0f}"
