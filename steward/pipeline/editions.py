@@ -57,7 +57,7 @@ def read_live(
             playbooks.append(reload(bodies[name, each.version], label, catalog, mode=Mode(each.mode), ramp=each.ramp,
                                     priority=each.priority))
         except PlaybookError as error:
-            why = _no_more(label, error, f"apply a {name} that can be read")
+            why = _no_more(label, error, f"apply another version of it, or run: steward playbook retire {name}")
             broken.append(Unreadable(name, each.version, each.mode, why))
     return tuple(playbooks), tuple(broken)
 

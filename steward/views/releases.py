@@ -42,17 +42,19 @@ class PlaybookLine:
 
 
 def playbooks(db: Database, live: Sequence[Playbook], drafts: Sequence[Playbook]) -> list[PlaybookLine]:
-    """Every playbook that is live or stands in the folder, by id."""
+    """Every playbook that is live or stands in the folder, by id; with what is live and can be read no more."""
     with db.read() as tx:
         counted = store_enrollments.counts(tx)
         released = releases.live(tx)
     here, there = {each.id: each for each in live}, {each.id: each for each in drafts}
     lines = []
-    for name in sorted({*here, *there}):
-        playbook = here.get(name) or there[name]
+    for name in sorted({*here, *there, *released}):
+        playbook = here.get(name) or there.get(name)
         found, draft = released.get(name), there.get(name)
+        lost = found is not None and name not in here
         lines.append(PlaybookLine(
-            name, playbook.title, found.version if found else "", _mode(here.get(name)), draft.version if draft else "",
+            name, playbook.title if playbook else name, found.version if found else "",
+            "unreadable" if lost else _mode(here.get(name)), draft.version if draft else "",
             _differs(here.get(name), draft), found.applied_at if found else None, found.by if found else "",
             counted.get(name, {})))
     return lines

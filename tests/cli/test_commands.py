@@ -146,6 +146,28 @@ def test_a_wrong_name_in_the_settings_is_found_by_the_doctor(company: Path, stew
     assert 'there is no connection "filez". Did you mean "files"?' in said.out
 
 
+def test_a_fact_that_is_gone_stops_its_own_playbook_only(company: Path, steward: Steward) -> None:
+    """Somebody tidies up steward.yaml: one line says which playbook stands still, and everything else goes on."""
+    config, text = company / "steward.yaml", (company / "steward.yaml").read_text()
+    config.write_text(text + "facts:\n  company.arr_again: {sum: [account.arr, account.arr], meaning: Twice the ARR.}\n")
+    (company / "playbooks/again.yaml").write_text(
+        (company / "playbooks/large_account.yaml").read_text().replace("id: large_account", "id: again")
+        .replace("when: account.arr", "when: company.arr_again"))
+    assert steward("playbook", "apply", "again", "--yes").code == 0
+    assert "again" in steward("evaluate").out
+    (company / "playbooks/again.yaml").unlink()
+    config.write_text(text)
+    said = steward("evaluate")
+
+    assert said.code == 0, said.err
+    assert said.out.count("needs attention: again@") == said.out.count("can be read no more") == 1
+    assert "company.arr_again" in said.out
+    assert "FAIL playbook \"again\" as it is live" in steward("doctor").out
+    assert "again" in steward("playbook", "list").out
+    assert steward("playbook", "retire", "again", "--yes").code == 0
+    assert "needs attention" not in steward("evaluate").out
+
+
 def test_a_port_that_is_taken_is_said_in_words(company: Path) -> None:
     """The commonest trouble of a second start; a stack trace says it to nobody."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -112,7 +112,8 @@ def retire(
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        hub.live(playbook)
+        if playbook not in [each.playbook_id for each in hub.unreadable]:
+            hub.live(playbook)
         if not chosen.agreed(f"Retire {playbook}, and close what is open?", yes,
                              options.command(f"playbook retire {playbook} --yes")):
             return 0
