@@ -31,6 +31,7 @@ from steward.pipeline import happenings
 from steward.pipeline.calendars import CalendarOf, calendars
 from steward.pipeline.editions import Editions, Unreadable, editions, no_calendar, stand_still
 from steward.pipeline.frames import NOBODY, Frames, Seen
+from steward.pipeline.garbage import looked_for_later
 from steward.pipeline.gatekeeping import Gatekeeper
 from steward.pipeline.gone import Ended, cancelled, follow_merges, of_retired
 from steward.pipeline.happenings import Happenings
@@ -92,7 +93,7 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
 
     What is open of playbooks that are `unreadable` stands still, and the report says why.
     """
-    with db.write() as tx:
+    with looked_for_later(), db.write() as tx:
         alone(tx, "evaluate")
         whole = account_ids is None
         ended = follow_merges(tx, now) if whole else []
