@@ -2,48 +2,51 @@
 """Mutation testing of the engine: one small change at a time, and a test must fail. What survives is listed.
 
     python tests/mutants.py steward/engine/closures.py …      # default: every module of the engine
+    python tests/mutants.py --most 40 --seed 1                # a random sample of each module, the same every time
 
-A worker has its own copy of the code, so the checkout is never touched. The libraries are imported once and each
-mutant runs in a fork. Results are kept in .mutants/results.json by the text of module and tests' folder, so that a
-run that was stopped goes on where it was. `tests/mutants_accepted.txt` holds those that change nothing that matters,
-each with its reason.
+One process, on a copy of the code, so that the checkout is never touched. Tests of tests/engine and tests/laws are
+collected once; a mutant runs, in a fork, those that reach its line (see mutant_runs.py). Results are kept in
+.mutants/results.json by the text of the module, so that a run that was stopped goes on where it was.
+`tests/mutants_accepted.txt` holds those that change nothing that matters, each with its reason; `--table` writes
+what is known to tests/MUTANTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import hashlib
 import importlib
 import json
 import os
+import random
 import shutil
-import signal
 import sys
 import tempfile
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import Process, Queue
 from pathlib import Path
 from typing import Any
+
+from mutant_runs import (
+    NOTHING_REACHES,
+    Change,
+    Reach,
+    Runner,
+    answers,
+    chosen,
+    in_fork,
+    inside,
+    measure,
+    run_all,
+    with_collected,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".mutants"
 ACCEPTED = ROOT / "tests" / "mutants_accepted.txt"
 COPIED = ("steward", "connectors", "flows", "playbooks", "tests", "benchmarks")
-_LAWS = ("tests/laws/test_sql_agrees.py", "tests/laws/test_evaluators_agree.py")
-_CHECKER = ("tests/engine/test_reasoning.py", "tests/laws/test_proofs_are_exact.py")
-TESTS: dict[str, tuple[str, ...]] = {
-    "closures": _LAWS, "batch": _LAWS, "sql": _LAWS, "expression": (*_LAWS, *_CHECKER, "tests/engine"),
-    "walk": (_LAWS[0], "tests/engine/test_explain_and_plan.py", _LAWS[1]),
-    "freshness": ("tests/engine/test_freshness.py", *_LAWS),
-    "proofs": _CHECKER, "cells": _CHECKER, "advice": _CHECKER, "overlap": _CHECKER, "retrigger": _CHECKER,
-    "reasoning": _CHECKER,
-}
-"""The tests that cover a module, those that kill most first; the others are covered by all of tests/engine."""
+TESTS = ("tests/engine", "tests/laws")
 
 _COMPARE = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -57,58 +60,72 @@ _BINARY = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: `source` is the whole module with it."""
+    """One change: `tree` is the whole module with it."""
 
     module: str
     line: int
     change: str
     number: int                             # of those alike in this line
-    source: str
+    tree: ast.Module
+    text: str                               # the line as it is, so that an accepted one is known after lines moved
 
     @property
     def name(self) -> str:
         again = f" #{self.number}" if self.number else ""
         return f"{self.module}:{self.line}: {self.change}{again}"
 
+    @property
+    def lasting(self) -> str:
+        again = f" #{self.number}" if self.number else ""
+        return f"{Path(self.module).stem} | {self.change}{again} | {self.text}"
+
 
 def main() -> int:
     """1 where a mutant survives that is not accepted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", type=Path, help="default: every module of steward/engine")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--most", type=int, help="at most so many mutants of a module, evenly spread")
+    parser.add_argument("--most", type=int, help="at most so many mutants of a module, chosen at random")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within", type=float, default=4.0, help="CPU seconds of tests that a mutant may cost")
     parser.add_argument("--list", action="store_true", help="only name the mutants")
-    chosen = parser.parse_args()
-    modules = [path.resolve().relative_to(ROOT) for path in chosen.modules] or sorted(
+    parser.add_argument("--table", action="store_true", help="only write tests/MUTANTS.md from what is known")
+    asked = parser.parse_args()
+    modules = [path.resolve().relative_to(ROOT) for path in asked.modules] or sorted(
         path.relative_to(ROOT) for path in (ROOT / "steward/engine").glob("*.py") if path.name != "__init__.py")
-    mutants = [mutant for module in modules for mutant in _spread(list(mutants_of(module)), chosen.most)]
-    if chosen.list:
-        print("\n".join(mutant.name for mutant in mutants))
+    mutants = [mutant for module in modules for mutant in sample(module, asked.most, asked.seed)]
+    if asked.list:
+        print("\n".join(ascii(mutant.name) for mutant in mutants))
         return 0
     KEPT.mkdir(exist_ok=True)
     results = _results()
-    waiting = [mutant for mutant in mutants if _key(mutant) not in results]
-    _run(waiting, chosen.workers, results)
-    return _report(mutants, results)
+    if not asked.table:
+        waiting = [mutant for mutant in mutants if results.get(_key(mutant), "survived") == "survived"]
+        _run(waiting, asked.within, results)
+    return _report(mutants, results, asked)
 
 
-def mutants_of(module: Path) -> Iterator[Mutant]:
-    """Every one of the module, in the order of its text."""
-    tree = ast.parse((ROOT / module).read_text())
+def sample(module: Path, most: int | None, seed: int) -> list[Mutant]:
+    """`most` of the module's mutants in the order of its text; all where there are no more."""
+    text = (ROOT / module).read_text()
+    tree = ast.parse(text)
+    names: list[tuple[int, str, int]] = []
     seen: dict[tuple[int, str], int] = {}
-    for at, (node, change, _) in enumerate(_changes(tree)):
-        changed = copy.deepcopy(tree)
-        _, _, apply = next(each for number, each in enumerate(_changes(changed)) if number == at)
-        apply()
+    for node, change, _ in _changes(tree):
         line = getattr(node, "lineno", 0)
         number = seen[line, change] = seen.get((line, change), -1) + 1
-        yield Mutant(str(module), line, change, number, ast.unparse(ast.fix_missing_locations(changed)))
+        names.append((line, change, number))
+    wanted: Sequence[int] = range(len(names))
+    if most is not None and len(names) > most:
+        wanted = sorted(random.Random(f"{seed} {module}").sample(wanted, most))
+    return [_mutant(module, text, at, names[at]) for at in wanted]
 
 
-def _spread(mutants: list[Mutant], most: int | None) -> list[Mutant]:
-    if most is None or len(mutants) <= most:
-        return mutants
-    return [mutants[at * len(mutants) // most] for at in range(most)]
+def _mutant(module: Path, text: str, at: int, name: tuple[int, str, int]) -> Mutant:
+    changed = ast.parse(text)
+    _, _, apply = next(each for number, each in enumerate(_changes(changed)) if number == at)
+    apply()
+    line, change, number = name
+    return Mutant(str(module), line, change, number, ast.fix_missing_locations(changed), text.splitlines()[line - 1].strip())
 
 
 def _changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Callable[[], None]]]:
@@ -194,26 +211,9 @@ def _turn(node: ast.AST, other: ast.AST) -> None:
 
 # ---- running ----
 
-def _run(waiting: list[Mutant], workers: int, results: dict[str, str]) -> None:
+def _run(waiting: list[Mutant], within_s: float, results: dict[str, str]) -> None:
     if not waiting:
         return
-    jobs: Queue[Mutant | None] = Queue()
-    answers: Queue[tuple[str, str, str]] = Queue()
-    for mutant in [*waiting, *[None] * workers]:
-        jobs.put(mutant)
-    processes = [Process(target=_work, args=(jobs, answers)) for _ in range(workers)]
-    for process in processes:
-        process.start()
-    for done in range(1, len(waiting) + 1):
-        key, name, outcome = answers.get()
-        results[key] = outcome
-        (KEPT / "results.json").write_text(json.dumps(results, indent=0, sort_keys=True))
-        print(f"{done}/{len(waiting)} {outcome:9} {name}", flush=True)
-    for process in processes:
-        process.join()
-
-
-def _work(jobs: Queue[Mutant | None], answers: Queue[tuple[str, str, str]]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="steward-mutants-"))
     try:
         for name in COPIED:
@@ -221,96 +221,138 @@ def _work(jobs: Queue[Mutant | None], answers: Queue[tuple[str, str, str]]) -> N
         shutil.copy(ROOT / "pyproject.toml", folder)
         os.chdir(folder)
         sys.path.insert(0, str(folder))
-        _import_libraries()
-        limits: dict[tuple[str, ...], float] = {}
-        while (mutant := jobs.get()) is not None:
-            tests = TESTS.get(Path(mutant.module).stem, ("tests/engine",))
-            if tests not in limits:
-                began = time.monotonic()
-                passed = _passes(tests, 900)
-                limits[tests] = max(20.0, 5 * (time.monotonic() - began)) if passed else 0.0
-                if not passed:
-                    print(Path("said.txt").read_text()[-3000:], flush=True)
-            if not limits[tests]:
-                answers.put((_key(mutant), mutant.name, "no tests"))
-                continue
-            whole = (folder / mutant.module).read_text()
-            (folder / mutant.module).write_text(mutant.source)
-            survived = _passes(tests, limits[tests])
-            (folder / mutant.module).write_text(whole)
-            answers.put((_key(mutant), mutant.name, "survived" if survived else "killed"))
+        for name in ("duckdb", "hypothesis", "polars", "psycopg", "ruamel.yaml", "sqlglot"):
+            importlib.import_module(name)           # imported and not used: a fork must not inherit threads
+        reach = _reach()
+        changes = [Change(mutant.module, mutant.line, mutant.tree) for mutant in waiting]
+        again: list[int] = []
+
+        def note(at: int, said: str) -> None:
+            outcome = {"": "survived", NOTHING_REACHES: NOTHING_REACHES}.get(said, "killed")
+            results[_key(waiting[at])] = outcome
+            (KEPT / "results.json").write_text(json.dumps(results, indent=0, sort_keys=True))
+            print(f"{outcome:9} {waiting[at].name!a}  {said}", flush=True)
+
+        functions = [at for at, change in enumerate(changes) if inside(change.tree, change.line)]
+        reads, writes = os.pipe()
+        child = os.fork()
+        if not child:
+            with os.fdopen(writes, "w") as out:
+                with_collected(TESTS, lambda runner: _tell(out, functions, runner, reach, changes, within_s))
+            os._exit(0)
+        os.close(writes)
+        with os.fdopen(reads) as lines:
+            for line in lines:
+                at, said = json.loads(line)
+                if said == "again":
+                    again.append(at)
+                else:
+                    note(at, said)
+        os.waitpid(child, 0)
+        for at in sorted({*again, *range(len(changes))} - ({*functions} - {*again})):
+            note(at, _fresh(folder, waiting[at], changes[at], reach, within_s))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import_libraries() -> None:
-    """Imported and not used: a fork must not inherit threads."""
-    for name in ("duckdb", "hypothesis", "polars", "psycopg", "pytest", "ruamel.yaml", "sqlglot"):
-        importlib.import_module(name)
+def _tell(out: Any, functions: list[int], runner: Runner, reach: Reach, changes: list[Change], within_s: float) -> None:
+    for at, said in zip(functions, answers(runner, reach, [changes[at] for at in functions], within_s), strict=True):
+        out.write(json.dumps([at, said]) + "\n")
+        out.flush()
 
 
-def _passes(tests: tuple[str, ...], within_s: float) -> bool:
-    """Whether all `tests` pass in a fork; one that takes too long does not."""
-    child = os.fork()
-    if not child:
-        try:
-            code = _pytest(tests)
-        except BaseException:  # noqa: BLE001  # the fork must not go on as if it were the worker
-            traceback.print_exc()
-            code = 70
-        os._exit(code)
-    ends = time.monotonic() + within_s
-    while time.monotonic() < ends:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+def _fresh(folder: Path, mutant: Mutant, change: Change, reach: Reach, within_s: float) -> str:
+    """What runs at import needs everything imported anew: slower, so fewer tests."""
+    tests = chosen(reach, change, {}, within_s)[:40]
+    if not tests:
+        return NOTHING_REACHES
+
+    def act(say: Callable[[str], None]) -> None:
+        files = sorted({each.split("::")[0] for each in tests})
+        with_collected(files, lambda runner: run_all(runner, tests, say))
+        say("nothing could be collected")
+
+    whole = (folder / mutant.module).read_text()
+    (folder / mutant.module).write_text(ast.unparse(mutant.tree), errors="surrogatepass")
+    said = in_fork(act, 5 + sum(reach.seconds[each] for each in tests))
+    (folder / mutant.module).write_text(whole)
+    return said
 
 
-def _pytest(tests: tuple[str, ...]) -> int:
-    os.setpgid(0, 0)
-    said = os.open("said.txt", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(said, stream)
-    import pytest
-    from hypothesis import Phase, settings
-
-    settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), derandomize=True, database=None)
-    settings.load_profile("mutants")            # what fails is not made smaller: that takes minutes
-    return int(pytest.main([
-        "-x", "-q", "--assert=plain", "-m", "not postgres", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", ".", *tests]))
+def _reach() -> Reach:
+    """As it was measured before, until a test's text changes."""
+    kept = KEPT / "reach.json"
+    texts = sorted(path for top in TESTS for path in (ROOT / top).rglob("*.py"))
+    texts += sorted((ROOT / "steward/engine").glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in texts)).hexdigest()
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    if known.get("digest") != digest:
+        print("measuring which test reaches what", flush=True)
+        into = KEPT / "measured.json"
+        into.unlink(missing_ok=True)
+        in_fork(lambda _: with_collected(TESTS, lambda runner: measure(runner, into)), 600)
+        known = {**json.loads(into.read_text()), "digest": digest}
+        kept.write_text(json.dumps(known))
+        print(f"{len(known['seconds'])} tests, {sum(known['seconds'].values()):.0f} s; left out as they fail: {known['bad']}")
+    return Reach(known["seconds"], known["lines"])
 
 
 # ---- results ----
 
 def _key(mutant: Mutant) -> str:
-    return hashlib.sha256(f"{mutant.module}\n{mutant.source}".encode()).hexdigest()[:24]
+    return hashlib.sha256(f"{mutant.module}\n{ast.unparse(mutant.tree)}".encode(errors="surrogatepass")).hexdigest()[:24]
 
 
 def _results() -> dict[str, str]:
-    """Of runs before; survivors are tried again, as a test may have been added since."""
     path = KEPT / "results.json"
     found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    return {key: outcome for key, outcome in found.items() if outcome == "killed"}
+    return found
 
 
-def _report(mutants: list[Mutant], results: dict[str, str]) -> int:
-    accepted = {line.split(" | ")[0].strip() for line in (
-        ACCEPTED.read_text().splitlines() if ACCEPTED.exists() else ()) if line and not line.startswith("#")}
-    killed = sum(results.get(_key(mutant)) == "killed" for mutant in mutants)
-    survivors = [mutant for mutant in mutants if results.get(_key(mutant)) != "killed"]
-    fresh = [mutant for mutant in survivors if mutant.name not in accepted]
+def _accepted() -> dict[str, str]:
+    """The reason by `module | change | the line's text`, as line numbers move."""
+    lines = ACCEPTED.read_text().splitlines() if ACCEPTED.exists() else []
+    parts = [line.rsplit(" | ", 1) for line in lines if line and not line.startswith("#")]
+    return {name.strip(): reason.strip() for name, reason in parts}
+
+
+def _report(mutants: list[Mutant], results: dict[str, str], asked: argparse.Namespace) -> int:
+    accepted = _accepted()
+    known = [mutant for mutant in mutants if _key(mutant) in results]
+    survivors = [mutant for mutant in known if results[_key(mutant)] != "killed"]
+    fresh = [mutant for mutant in survivors if mutant.lasting not in accepted]
     for mutant in survivors:
-        word = "no tests" if results.get(_key(mutant)) == "no tests" else "survived"
-        source = (ROOT / mutant.module).read_text().splitlines()[mutant.line - 1].strip()
-        print(f"{'accepted' if mutant.name in accepted else word}: {mutant.name}   | {source}")
-    (KEPT / "survivors.txt").write_text("".join(f"{mutant.name}\n" for mutant in survivors))
-    share = 100 * killed / len(mutants) if mutants else 100.0
-    print(f"{killed} of {len(mutants)} killed ({share:.1f}%), {len(survivors) - len(fresh)} accepted, {len(fresh)} left")
+        word = "accepted" if mutant.lasting in accepted else results[_key(mutant)]
+        print(f"{word}: {mutant.lasting!a}  line {mutant.line}")
+    said = _summary(known, survivors, fresh)
+    print(said)
+    if asked.table:
+        (ROOT / "tests/MUTANTS.md").write_text(_table(known, survivors, accepted, said, asked))
     return 1 if fresh else 0
+
+
+def _summary(known: list[Mutant], survivors: list[Mutant], fresh: list[Mutant]) -> str:
+    killed = len(known) - len(survivors)
+    share = 100 * killed / len(known) if known else 100.0
+    return f"{killed} of {len(known)} killed ({share:.1f} %), {len(survivors) - len(fresh)} accepted, {len(fresh)} left"
+
+
+def _table(known: list[Mutant], survivors: list[Mutant], accepted: dict[str, str], said: str, asked: argparse.Namespace) -> str:
+    lines = ["# Mutants of the engine", "",
+             f"`python tests/mutants.py --most {asked.most} --seed {asked.seed}`, then `--table` with the same: {said}.",
+             "A sample: of each module at most so many mutants, drawn with the seed. A mutant runs the tests of tests/engine",
+             "and tests/laws that reach its line, some four CPU seconds of them at most, so one that other tests would kill",
+             "counts as a survivor here.", "", "| module | sampled | killed | % |", "|---|---:|---:|---:|"]
+    left = {mutant.module: 0 for mutant in known}
+    for mutant in survivors:
+        left[mutant.module] += 1
+    for module, alive in left.items():
+        of = sum(mutant.module == module for mutant in known)
+        lines.append(f"| {Path(module).stem} | {of} | {of - alive} | {100 * (of - alive) / of:.0f} |")
+    lines += ["", "## Survivors", ""]
+    lines += [f"* {Path(mutant.module).stem}:{mutant.line} `{ascii(mutant.change)[1:-1]}` in `{ascii(mutant.text)[1:-1]}`: "
+              f"{accepted.get(mutant.lasting, 'no reason yet')}" for mutant in survivors]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
