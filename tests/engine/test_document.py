@@ -25,7 +25,8 @@ PIECES = st.lists(st.sampled_from([*"ab:-,[]{}'\"#|>&*!%@`? \n", "\n  ", ": ", "
 
 def seen(events: list[Event]) -> list[tuple[object, ...]]:
     """What is read, with its place; that of nothing at all is nowhere."""
-    return [(type(event).__name__, getattr(event, "value", None), getattr(event, "anchor", None), getattr(event, "tag", None),
+    return [(type(event).__name__, getattr(event, "value", None), getattr(event, "anchor", None),
+             getattr(event, "tag", None) is not None,       # whatever it is, it is refused
              bool(getattr(event, "style", None)),
              (event.start_mark.line, event.start_mark.column) if getattr(event, "value", None) else None)
             for event in events if type(event).__name__ in ("ScalarEvent", "MappingStartEvent", "SequenceStartEvent", "AliasEvent")]
@@ -62,6 +63,17 @@ def test_what_only_the_newer_yaml_knows_is_read() -> None:
     assert isinstance(inner, Block)
     assert isinstance(to := inner.get("to"), Scalar)
     assert (to.text, to.mark.line, to.mark.column) == ("channel:cs-wins", 1, 9)
+
+
+def test_a_plain_value_is_not_taken_for_a_quoted_one() -> None:
+    """The carets of a fault point to the first letter; quotes make it one more."""
+    node = read("a: b\nc: 'd'\n", "a.yaml")
+
+    assert isinstance(node, Block)
+    plain, other = node.get("a"), node.get("c")
+    assert isinstance(plain, Scalar)
+    assert isinstance(other, Scalar)
+    assert ((plain.quoted, plain.inset), (other.quoted, other.inset)) == ((False, 0), (True, 1))
 
 
 @pytest.mark.parametrize("text", ["[" * 5_000, "{a: " * 3_000, "- " * 5_000, "a: &x [*x, *x]\n", "\x00"])
