@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from steward.engine.calendars import Calendar
+from steward.engine.clocks import after
 from steward.engine.language import Branch, Playbook, Step, Wait
 from steward.engine.program import Instruction, key_told, program_of
 from steward.model.enrollments import Arm, Enrollment, State
@@ -28,6 +29,7 @@ def step_lines(
         if ahead:
             more = f" and {len(ahead) - _MOST_AHEAD} more" if len(ahead) > _MOST_AHEAD else ""
             lines.append(f"then {', '.join(ahead[:_MOST_AHEAD])}{more}")
+    lines += _rungs(playbook, enrollment, calendar, silenced)
     lines += [f"needs attention: {text}" for text in enrollment.body.get("needs_attention", ())]
     return tuple(lines)
 
@@ -43,6 +45,22 @@ def _done(
         told.append(f"{name} {states.get(key_told(enrollment, key), 'not planned') if performs else 'not performed'}")
     if told:
         yield f"did {', '.join(told)}"
+
+
+def _rungs(playbook: Playbook, enrollment: Enrollment, calendar: Calendar, silenced: str) -> Iterator[str]:
+    """Whom the escalation has called, and whom it calls when if nothing is done."""
+    climbed, acts = enrollment.body.get("rungs", ()), enrollment.arm is Arm.TREATMENT
+    for at, rung in enumerate(playbook.escalate):
+        to = ", ".join(rung.to)
+        if at in climbed:
+            yield f"escalated to {to}" + ("" if acts else ": not performed")
+        elif enrollment.state is State.ACTIVE and not (
+                rung.unless == "acknowledged" and enrollment.acknowledged_at is not None):
+            due = after(rung.after, enrollment.since, calendar)
+            unless = f" unless {rung.unless if isinstance(rung.unless, str) else 'its condition is true'}"
+            only = " where its condition is true" if rung.only_if is not None else ""
+            told = f"escalates to {to} from {due:%Y-%m-%d %H:%M}Z on{only}{unless if rung.unless is not None else ''}"
+            yield told + (f"; silenced {silenced}" if silenced else "") + ("" if acts else "; is not performed")
 
 
 def _why(playbook: Playbook, step: Step, enrollment: Enrollment, calendar: Calendar, silenced: str) -> str:

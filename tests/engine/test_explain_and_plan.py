@@ -11,14 +11,16 @@ import polars as pl
 import pytest
 
 from steward.engine.calendars import Calendar
+from steward.engine.clocks import after
 from steward.engine.explain import Standing, explain
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
 from steward.engine.lifecycle import Look, Verdicts, advance
 from steward.engine.plan import Today, plan
+from steward.engine.step_lines import step_lines
 from steward.engine.sweep import opened_frame, sweep, sweep_rows
 from steward.engine.walk import walk
-from steward.model.enrollments import Enrollment
+from steward.model.enrollments import Arm, Enrollment, State
 from steward.model.facts import FactSpec
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
@@ -170,6 +172,20 @@ def test_batch_and_single_sweeps_find_the_same(
         each: dict(found.by_path) for each, found in single.looks.items()}
     assert (sorted(batch.looks), batch.waiting) == (["acct_1", "acct_5"], 2)
     assert single.waiting == 2
+
+
+def test_explain_says_whom_the_escalation_calls_and_when(example: Playbook, pending: Enrollment) -> None:
+    """Whoever wrote "after 2bd, unless acknowledged" wants to see the instant, and that an acknowledgement ends it."""
+    first = example.escalate[0]
+    active = replace(pending, state=State.ACTIVE, arm=Arm.TREATMENT, since=NOW)
+    due = after(first.after, NOW, HOURS)
+    line = f"escalates to {first.to[0]} from {due:%Y-%m-%d %H:%M}Z on unless acknowledged"
+
+    assert first.unless == "acknowledged"
+    assert line in step_lines(example, active, {}, HOURS)
+    assert line not in step_lines(example, replace(active, acknowledged_at=NOW), {}, HOURS)
+    assert f"{line}; is not performed" in step_lines(example, replace(active, arm=Arm.SHADOW), {}, HOURS)
+    assert f"escalated to {first.to[0]}" in step_lines(example, replace(active, body={"rungs": [0]}), {}, HOURS)
 
 
 def test_plan_names_who_enters_leaves_and_stays_with_the_deciding_clause(
