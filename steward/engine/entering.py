@@ -32,7 +32,7 @@ def idle(look: Look, last_closed: Enrollment | None) -> Advance:
         return Advance(None)
     if last_closed is not None and look.now <= (last_closed.closed_at or last_closed.looked_at):
         return Advance(None)                # the look that closed it, or one from before it
-    number = last_closed.number + 1 if last_closed else 1
+    number = look.number or (last_closed.number + 1 if last_closed else 1)
     body: dict[str, Any] = {"when": when_mark(playbook)}
     if last_closed and (cooldown := cooldown_from(last_closed)):
         body["cooldown_from"] = cooldown.isoformat()

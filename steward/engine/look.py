@@ -76,3 +76,4 @@ class Look:
     failed: frozenset[str] = frozenset()    # steps that were given up
     switched_on: bool = False               # the first look at everybody since the playbook was switched on
     true_since: datetime | None = None      # since when `when` is true, as stored snapshots say (`use_history`)
+    number: int | None = None               # of a new enrollment, where it is not the one after the last closed

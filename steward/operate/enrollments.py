@@ -14,7 +14,7 @@ from steward.engine.migrate import migrate as migrated
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.words import meant
-from steward.store import audit, enrollments
+from steward.store import audit, enrollments, numbering
 from steward.store.database import Database, alone
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def enroll(  # noqa: PLR0917  whom into what, by whom and when
             return Enrolled(mine[-1], changed=False)
         last = mine[-1] if mine else None
         cooldown = cooldown_from(last) if last else None
-        number = last.number + 1 if last else 1
+        number = numbering.free_numbers(tx, playbook.id, {subject: last.number + 1 if last else 1})[subject]
         fresh = Enrollment(
             enrollment_id(playbook.id, subject, number), playbook.id, playbook.version, account_id, number,
             State.PENDING, since=now, looked_at=now, subject_id=subject, cause=f"manual:{by}@{now.isoformat()}",

@@ -23,7 +23,7 @@ from steward.model.enrollments import Decision, Enrollment
 from steward.model.errors import ConfigError, PlaybookError
 from steward.model.facts import FactSpec
 from steward.pipeline.calendars import CalendarOf
-from steward.store import enrollments, versions
+from steward.store import enrollments, numbering, versions
 from steward.store.releases import Release
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_live(
 
 def awaited(tx: Transaction) -> set[str]:
     """The events that undo what is in flight, as its versions name them, live or not."""
-    bodies = versions.bodies(tx, enrollments.in_flight(tx))
+    bodies = versions.bodies(tx, numbering.in_flight(tx))
     said = (json.loads(body) for body in bodies.values())
     asked = (each.get("revoke_on") for each in said if isinstance(each, dict))
     return {name for name in asked if isinstance(name, str) and _EVENT.fullmatch(name)}

@@ -39,7 +39,7 @@ from steward.pipeline.history import true_since
 from steward.pipeline.outcome import Means, Outcome, Stepped, store
 from steward.pipeline.staleness import look_for_stale_sources
 from steward.settings import Settings
-from steward.store import enrollments, events, facts, outbox, releases
+from steward.store import enrollments, events, facts, numbering, outbox, releases
 from steward.store.database import Database, alone
 from steward.store.releases import Standing
 
@@ -270,7 +270,8 @@ class _Run:
         before = self._before(part.found, verdicts)
         closed = enrollments.last_closed_of(
             self.tx, playbook.id, [each for each in verdicts if each not in before])
-        looks = self._looks(playbook, part, verdicts, before)
+        nexts = {each: closed[each].number + 1 if each in closed else 1 for each in verdicts if each not in before}
+        looks = self._looks(playbook, part, verdicts, before, numbering.free_numbers(self.tx, playbook.id, nexts))
 
         def again(subject_id: str, gates: Gates) -> Advance:
             return advance(replace(looks[subject_id], gates=gates), before.get(subject_id), closed.get(subject_id))
@@ -291,6 +292,7 @@ class _Run:
 
     def _looks(
         self, playbook: Playbook, part: _Part, verdicts: Mapping[str, Verdicts], before: Mapping[str, Enrollment],
+        numbers: Mapping[str, int],
     ) -> dict[str, Look]:
         asked, accounts = part.asked, part.seen.accounts(verdicts)
         briefs = self.frames.briefs(accounts.values())
@@ -312,7 +314,7 @@ class _Run:
                 asked.cause(subject_id), subject_id in asked.undoing,
                 frozenset(key for key, state in states.items() if state == "delivered") if states else _NONE,
                 frozenset(key for key, state in states.items() if state in _GIVEN_UP) if states else _NONE,
-                switched_on, since.get(subject_id))
+                switched_on, since.get(subject_id), numbers.get(subject_id))
         return looks
 
     def _sent(self, playbook: Playbook, before: Mapping[str, Enrollment]) -> dict[str, dict[str, str]]:

@@ -358,6 +358,22 @@ def test_what_is_open_of_a_retired_playbook_is_cancelled(company: Any) -> None:
 
 # ---- merged ----
 
+def test_accounts_that_are_parted_again_are_each_enrolled(company: Any) -> None:
+    """What went on with the other account keeps its id; a person who takes a merge back must not stop everything."""
+    us = company(2)
+    us.know([10.0, 90.0])
+    us.run()
+    us.write(lambda tx: merging.merge(tx, us.ids["a1"], us.ids["a0"], "ana", us.now))
+    us.know([10.0, 10.0], us.now + DAY)
+    us.run(us.now + DAY)
+    us.write(lambda tx: merging.unmerge(tx, us.ids["a0"], "ana", us.now + DAY))
+    us.run(us.now + DAY + DAY / 24)
+
+    assert {each.account_id: (each.id, each.state) for each in us.enrollments()} == {
+        us.ids["a1"]: (f"health_drop/{us.ids['a0']}/1", State.ACTIVE),
+        us.ids["a0"]: (f"health_drop/{us.ids['a0']}/2", State.ACTIVE)}
+
+
 def test_a_merge_lets_the_enrollment_go_on_with_the_survivor(company: Any) -> None:
     """Two records of one customer become one: the open risk is not forgotten, and not there twice."""
     us = company(3)
