@@ -64,16 +64,16 @@ def numbers(tx: Connection, playbook_id: str, account_ids: Collection[str] | Non
 
 # ---- what a look over everybody needs ----
 
-_LIGHT = {
-    "id": pl.String, "playbook_id": pl.String, "version": pl.String, "account_id": pl.String, "subject_id": pl.String,
-    "state": pl.String, "arm": pl.String, "wakes": pl.Int64, "held": pl.Int64, "looks_each_run": pl.Int64,
-}
-_OF_ITS_ACCOUNT = "nullif(account_id, subject_id)"      # mostly the same text: it need not be read twice
-# JSON keys as they stand in `body`; what a person may have changed since is looked at in each run.
-_FLAGS = """
-    CASE WHEN wake_at IS NULL THEN NULL WHEN wake_at <= ? THEN 1 ELSE 0 END,
-    CASE WHEN body LIKE ? THEN 1 ELSE 0 END,
-    CASE WHEN body LIKE ? OR state = 'awaiting_approval' AND body LIKE ? THEN 1 ELSE 0 END
+_FLAGS = ("wakes", "held", "looks_each_run")
+_MARKS = ("playbook_id", "version", "state", "arm", *_FLAGS)
+# What many rows share comes as one text, and the account only where it is another than the subject: to make objects of
+# cells is what reading costs. JSON keys as they stand in `body`; what a person may have changed is looked at each run.
+_LIGHT = """
+    id, subject_id, nullif(account_id, subject_id),
+    playbook_id || ' ' || version || ' ' || state || ' ' || arm || ' ' ||
+    CASE WHEN wake_at IS NULL THEN '-' WHEN wake_at <= ? THEN '1' ELSE '0' END || ' ' ||
+    CASE WHEN body LIKE ? THEN '1' ELSE '0' END || ' ' ||
+    CASE WHEN body LIKE ? OR state = 'awaiting_approval' AND body LIKE ? THEN '1' ELSE '0' END
 """
 _HELD, _ATTENTION, _APPROVED = '%"held"%', '%"needs_attention"%', '%"approved_by"%'
 
@@ -90,26 +90,20 @@ def open_frame(
     if playbook_id is not None:
         condition, given = f"playbook_id = ? AND {condition}", [*given, playbook_id]
     where, values = _of(tx, condition, given, account_ids)
-    names = ", ".join(_OF_ITS_ACCOUNT if name == "account_id" else name for name in tuple(_LIGHT)[:-3])
-    rows = bulk.fetch(tx, f"SELECT {names}, {_FLAGS} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_LIGHT)
+    rows = bulk.fetch(tx, f"SELECT {_LIGHT} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
+    ids, subjects, accounts, marks = zip(*rows, strict=True) if rows else ((),) * 4
     frame = pl.DataFrame([
-        pl.Series(name, column, dtype=dtype)
-        for (name, dtype), column in zip(_LIGHT.items(), columns, strict=True)])
+        pl.Series("id", ids, dtype=pl.String), pl.Series("subject_id", subjects, dtype=pl.String),
+        pl.Series("account_id", accounts, dtype=pl.String), pl.Series("marks", marks, dtype=pl.String)])
     at, later = (pl.lit(each).cast(pl.Datetime("us", "UTC")) for each in (now, now + timedelta(days=1)))
-    return frame.with_columns(
-        pl.when(pl.col("wakes") == 1).then(at).when(pl.col("wakes") == 0).then(later).alias("wake_at"),
-        pl.col("held", "looks_each_run").cast(pl.Boolean), pl.coalesce("account_id", "subject_id").alias("account_id"),
-    ).drop("wakes")
-
-
-def in_flight(tx: Connection) -> list[tuple[str, str]]:
-    """Each (playbook id, version) that something is in flight on."""
-    rows = bulk.fetch(tx, """
-        SELECT DISTINCT playbook_id, version FROM enrollment WHERE state IN ('active', 'recovering')
-        ORDER BY playbook_id, version
-    """)
-    return [(row[0], row[1]) for row in rows]
+    marks_of = frame.select(pl.col("marks").unique()).with_columns(
+        pl.col("marks").str.split_exact(" ", len(_MARKS) - 1).struct.rename_fields(_MARKS).alias("of"),
+    ).unnest("of").with_columns(
+        pl.when(pl.col("wakes") == "1").then(at).when(pl.col("wakes") == "0").then(later).alias("wake_at"),
+        pl.col("held", "looks_each_run") == "1")
+    return frame.join(marks_of, on="marks", how="left", maintain_order="left").select(
+        "id", "playbook_id", "version", pl.coalesce("account_id", "subject_id").alias("account_id"), "subject_id",
+        "state", "arm", "held", "looks_each_run", "wake_at")
 
 
 def of_merged(tx: Connection) -> list[str]:
