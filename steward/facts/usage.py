@@ -17,18 +17,14 @@ import polars as pl
 from steward.facts.basis import INSTANT
 from steward.facts.calendar import LEAST_SLOPE_DAYS, calendar_of, first_days
 from steward.facts.spec import spec
+from steward.facts.windows import HISTORY_DAYS, NEVER, WINDOWS, runs, totals
 from steward.model.facts import FactSpec, FactType
 
-WINDOWS = (7, 28, 90)
-HISTORY_DAYS = 180
-"""The longest window and the window before it."""
 NOT_FEATURES = frozenset({"active_users", "logins", "sessions", "gate_hits"})
 """Metrics that say how many came or were turned away, not what they did; they do not count as features used."""
 
 _FEW = 500                                                   # accounts, for which a stream is not worth its setting up
-_NONE = 20_000                                               # stands for the age of use that there was none of
 _N = FactType.NUMBER
-_EDGES = (7, 14, 28, 56, 90, 180)                            # ages in days where a window, or the one before it, ends
 _usage = partial(spec, "usage")
 
 
@@ -110,14 +106,14 @@ def facts(
         return pl.DataFrame(schema={"account_id": pl.String, "as_of.usage": INSTANT})
     calendar = calendar_of([(last - day).days for day in days], HISTORY_DAYS)
     known = {window: calendar.knows(0, window) for window in WINDOWS}
-    totals = _totals(_buckets(feeds, present, last), present).with_columns(
+    summed = totals(_runs_of(feeds, present, last), present).with_columns(
         pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
     ).join(first_days(calendar, WINDOWS), on="first", how="left")
     features = [metric for metric in present if metric not in NOT_FEATURES]
     used = [pl.col(f"sum28:{metric}") > 0 for metric in features]
     new = [(pl.col(f"sum28:{m}") > 0) & (pl.col(f"sum90:{m}") <= pl.col(f"sum28:{m}")) for m in features]
     lost = [(pl.col(f"sum28:{m}") <= 0) & (pl.col(f"before28:{m}") > 0) for m in features]
-    return totals.select(
+    return summed.select(
         "account_id",
         *(fact for metric in present for fact in _facts_of(metric, known)),
         (pl.when(known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
@@ -131,61 +127,17 @@ def facts(
     )
 
 
-def _buckets(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> pl.DataFrame:
-    """One row for each account, feed and bucket of ages; 20 times cheaper to window over than the days themselves.
-
-    By the feed's own ids first: there are far fewer buckets than days to find the account of.
-    """
+def _runs_of(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> pl.DataFrame:
+    """What all feeds say of their accounts. By the feed's own ids first: there are far fewer runs than days to find the
+    account of."""
     found = []
     for feed in feeds:
         named = feed.rows.collect_schema().names()
         few = feed.accounts is not None and feed.accounts.height <= _FEW
-        rows = _bucketed(feed.rows, [metric for metric in metrics if metric in named], last).collect(
-            engine="in-memory" if few else "streaming")
+        rows = runs(feed.rows, [metric for metric in metrics if metric in named], last, few=few)
         found.append(rows.rename({"id": "account_id"}) if feed.accounts is None else
                      rows.join(feed.accounts, on="id").drop("id"))
-    return pl.concat(found, how="diagonal_relaxed")
-
-
-def _bucketed(rows: pl.LazyFrame, metrics: Sequence[str], last: date) -> pl.LazyFrame:
-    age = (pl.lit(last) - pl.col("day")).dt.total_days().cast(pl.Int16)
-    # The number of edges that lie at or below the age; 0 is today and later: only tells that there was use.
-    bucket = pl.sum_horizontal((pl.col("age") >= edge).cast(pl.UInt8) for edge in (0, *_EDGES[:-1]))
-    return (
-        rows
-        .select("id", age.alias("age"), *(pl.col(metric).cast(pl.Float64) for metric in metrics))
-        .filter(pl.col("age") < HISTORY_DAYS)
-        .with_columns(bucket.alias("bucket"), pl.col("age").cast(pl.Float64).alias("days"))
-        .group_by("id", "bucket")
-        .agg(
-            pl.col("age").max().alias("first"),
-            *(pl.col(m).sum().alias(f"sum:{m}") for m in metrics),
-            *((pl.col(m) * pl.col("days")).sum().alias(f"moment:{m}") for m in metrics),
-            # One minimum says both when there was any use last and, by null, that nobody ever said.
-            *((pl.col("age") + (pl.col(m) <= 0).cast(pl.Int16) * _NONE).min().alias(f"last:{m}") for m in metrics),
-        )
-    )
-
-
-def _totals(buckets: pl.DataFrame, metrics: list[str]) -> pl.DataFrame:
-    """One row for each account: the buckets put together to windows."""
-    bucket = pl.col("bucket")
-    windows = {                                              # window -> its buckets, and those of the one before
-        days: (1, _EDGES.index(days) + 1, _EDGES.index(2 * days) + 1) for days in WINDOWS
-    }
-    columns = [pl.col("first").max()]
-    for metric in metrics:
-        total, moment = pl.col(f"sum:{metric}"), pl.col(f"moment:{metric}")
-        for days, (first, end, before_end) in windows.items():
-            columns += [
-                (total * bucket.is_between(first, end)).sum().alias(f"sum{days}:{metric}"),
-                (total * bucket.is_between(end + 1, before_end)).sum().alias(f"before{days}:{metric}"),
-            ]
-        columns += [
-            (moment * bucket.is_between(1, windows[90][1])).sum().alias(f"moment:{metric}"),
-            pl.col(f"last:{metric}").min(),
-        ]
-    return buckets.group_by("account_id").agg(columns).filter(pl.col("first") >= 0)
+    return pl.concat(found, how="diagonal")
 
 
 def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
@@ -209,6 +161,6 @@ def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
     return [
         *found,
         pl.when(named & pl.col("slope_known")).then(slope).alias(f"{name}slope_90d"),
-        pl.when(last < _NONE // 2).then(last.clip(lower_bound=0)).cast(pl.Int64)
+        pl.when(last < NEVER).then(last.clip(lower_bound=0)).cast(pl.Int64)
         .alias(f"{name}days_since_last"),
     ]

@@ -74,10 +74,10 @@ def scan_parts(
     found = []
     for connection, parts in by_feed.items():
         ours = who.filter(pl.col("connection") == connection).select(pl.col("external_id").alias("id"), "account_id")
-        wanted = pl.col("day") >= since
-        if ours.height <= _FEW:                # few are found by the files' own statistics
-            wanted &= pl.col("account_external_id").is_in(ours["id"].to_list())
-        rows = pl.concat([_newest(lake, part, wanted) for part in parts], how="diagonal_relaxed")
+        # Few are found by the files' own statistics.
+        theirs = pl.col("account_external_id").is_in(ours["id"].to_list()) if ours.height <= _FEW else None
+        rows = pl.concat([_newest(lake, part, _all_of(theirs, _later(part, since))) for part in parts],
+                         how="diagonal_relaxed")
         found.append((rows.rename({"account_external_id": "id"}), ours))
     return found
 
@@ -124,6 +124,16 @@ def _newest(lake: Lake, part: Sequence[Segment], where: pl.Expr | None = None) -
     """The rows of a part that count; `where` looks at a whole row's key only, so it may come before that."""
     rows = lake.scan(part, where)
     return rows if len(part) == 1 else rows.unique(_KEYS, keep="last", maintain_order=False)
+
+
+def _later(part: Sequence[Segment], since: date) -> pl.Expr | None:
+    """The condition that a row is of `since` or later; None where that part has no others."""
+    return pl.col("day") >= since if part[0].part.endswith(f"/{since:%Y-%m}") else None
+
+
+def _all_of(*conditions: pl.Expr | None) -> pl.Expr | None:
+    told = [each for each in conditions if each is not None]
+    return pl.all_horizontal(told) if told else None
 
 
 def _added_up(rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
