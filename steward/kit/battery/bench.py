@@ -19,7 +19,7 @@ from steward.contracts import Connection, Connector, Cursor, Page, Tools
 from steward.kit.sandbox import Fault, Reply, Request
 from steward.model.errors import StewardError
 
-DEADLINE_S = 0.6
+DEADLINE_S = 1.2
 ACCOUNTS = 23
 PAGE_SIZE = 5
 ALWAYS = 1_000_000
