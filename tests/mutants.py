@@ -280,21 +280,30 @@ def _fresh(folder: Path, mutant: Mutant, change: Change, reach: Reach, within_s:
 
 
 def _reach() -> Reach:
-    """As it was measured before, until a test's text changes."""
-    kept = KEPT / "reach.json"
-    texts = sorted(path for top in TESTS for path in (ROOT / top).rglob("*.py"))
-    texts += sorted((ROOT / "steward/engine").glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in texts)).hexdigest()
+    """As it was measured before; a file of tests is measured again when it changed, all when the engine did."""
+    kept, into = KEPT / "reach.json", KEPT / "measured.json"
+    engine = _digest(*sorted((ROOT / "steward/engine").glob("*.py")), *sorted(ROOT.glob("tests/**/conftest.py")))
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    if known.get("digest") != digest:
-        print("measuring which test reaches what", flush=True)
-        into = KEPT / "measured.json"
+    if known.get("engine") != engine:
+        known = {"engine": engine, "files": {}, "seconds": {}, "lines": {}}
+    files = {str(path.relative_to(ROOT)): _digest(path) for top in TESTS for path in sorted((ROOT / top).glob("test_*.py"))}
+    stale = [name for name, digest in files.items() if known["files"].get(name) != digest]
+    for part in ("seconds", "lines"):
+        known[part] = {test: each for test, each in known[part].items() if (name := test.split("::")[0]) in files and name not in stale}
+    if stale:
+        print(f"measuring which test reaches what: {len(stale)} files", flush=True)
         into.unlink(missing_ok=True)
-        in_fork(lambda _: with_collected(TESTS, lambda runner: measure(runner, into)), 600)
-        known = {**json.loads(into.read_text()), "digest": digest}
-        kept.write_text(json.dumps(known))
-        print(f"{len(known['seconds'])} tests, {sum(known['seconds'].values()):.0f} s; left out as they fail: {known['bad']}")
+        in_fork(lambda _: with_collected(stale, lambda runner: measure(runner, into)), 600)
+        new = json.loads(into.read_text())
+        for part in ("seconds", "lines"):
+            known[part] |= new[part]
+        kept.write_text(json.dumps({**known, "files": files}))
+        print(f"{len(new['seconds'])} tests; left out as they fail: {new['bad']}", flush=True)
     return Reach(known["seconds"], known["lines"])
+
+
+def _digest(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
 # ---- results ----
