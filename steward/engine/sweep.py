@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from steward.engine.answers import Answers, answered
+from steward.engine.answers import FALSE, TRUE, UNKNOWN, Answers, answered
 from steward.engine.closures import Closure, Row, closure
 from steward.engine.language import Mode, Playbook
 from steward.engine.look import Verdicts
@@ -34,6 +33,7 @@ _IN_FLIGHT = (State.ACTIVE.value, State.RECOVERING.value)
 _Rows = npt.NDArray[np.uint32]
 _Flags = npt.NDArray[np.bool_]
 _NO_ROWS: _Rows = np.array([], dtype=np.uint32)
+_VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
 _EPOCH, _MICROSECOND, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 2**63 - 1
 
 
@@ -89,7 +89,7 @@ def sweep(  # noqa: PLR0917  # with what all playbooks ask answered before, or n
     if not rows.size:
         return Swept({}, waiting, gone)
     at, wanted = pl.Series(rows, dtype=pl.UInt32), playbook.conditions()
-    columns = [known.at(condition, at).to_list() for condition in wanted.values()]
+    columns = [[_VALUES[told] for told in known.verdicts[condition][rows].tolist()] for condition in wanted.values()]
     verdicts = zip(*columns, strict=True)
     looks = {subject: Verdicts(dict(zip(wanted, row, strict=True)))
              for subject, row in zip(known.subjects[at].to_list(), verdicts, strict=True)}
@@ -108,16 +108,19 @@ def _that_could_enter(playbook: Playbook, known: Answers, taken: pl.Series) -> t
     """The rows of those that are not open and whose condition lets them in; and how many lack data to say so."""
     if playbook.mode is Mode.PAUSED or not playbook.comes_by_itself or not known.subjects.len():
         return _NO_ROWS, 0
-    enters, lacks = known.entry(playbook)
+    when, scope = known.verdicts[playbook.when], None if playbook.scope is None else known.verdicts[playbook.scope]
     free = np.ones(known.subjects.len(), dtype=np.bool_)
     free[taken.to_numpy()] = False
-    rows = enters.arg_true().to_numpy()
-    rows = rows[free[rows]]
+    if scope is None:
+        enters, lacks = when == TRUE, when == UNKNOWN
+    else:
+        enters = (when == TRUE) & (scope == TRUE)
+        lacks = (when != FALSE) & (scope != FALSE) & ~enters
+    rows: _Rows = np.flatnonzero(enters & free).astype(np.uint32)
     exits = [condition for name, condition in playbook.conditions().items() if name.startswith("exit.")]
     if exits and rows.size:
-        at = pl.Series(rows, dtype=pl.UInt32)
-        rows = rows[~_any([_true(known.at(each, at)) for each in exits])]
-    return rows, int(lacks.sum()) - int(lacks.gather(taken).sum())
+        rows = rows[~_any([known.verdicts[each][rows] == TRUE for each in exits])]
+    return rows, int(np.count_nonzero(lacks & free))
 
 
 def _that_could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now: datetime) -> _Rows:
@@ -136,43 +139,28 @@ def _could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now:
     if playbook.mode is Mode.PAUSED:
         later: _Flags = ~held | unset | ~come
         return later
-    conditions = playbook.conditions()
-    found = {name: known.at(condition, opened["row"]) for name, condition in conditions.items()}
+    rows = opened["row"].to_numpy()
+    found = {name: known.verdicts[condition][rows] for name, condition in playbook.conditions().items()}
     state = opened["state"]
     active, recovering, pending = (_true(state == each.value) for each in (
         State.ACTIVE, State.RECOVERING, State.PENDING))
-    when, until = (_Answer(_true(found[name]), _null(found[name])) for name in ("when", "until"))
-    ends = [_true(each) for name, each in found.items()
+    when, until = found["when"], found["until"]
+    ends = [each == TRUE for name, each in found.items()
             if name in ("goal.when", "revoke_on") or name.startswith("exit.")]
-    stops = [_null(each) for name, each in found.items() if name.endswith("].unless")]
-    waits = when.false | (when.null & ~held) | (~when.null & held)
-    acts = until.true | (_any([until.null, *stops]) & ~held) | (~until.null & held)
-    recovers = until.false | (until.null != held)
-    by_state = np.where(active, acts, np.where(recovering, recovers, waits)) | _any([each_run, *ends])
+    stops = [each == UNKNOWN for name, each in found.items() if name.endswith("].unless")]
+    waits = (when == FALSE) | ((when == UNKNOWN) != held)
+    acts = (until == TRUE) | (_any([until == UNKNOWN, *stops]) & ~held) | ((until != UNKNOWN) & held)
+    recovers = (until == FALSE) | ((until == UNKNOWN) != held)
+    by_state = np.where(active, acts, np.where(recovering, recovers, waits))
     waiting_for_time = unset & ~held & (pending | active | recovering)    # stored before it was kept
-    changed: _Flags = by_state | come | waiting_for_time | _true(opened["version"] != playbook.version)
+    changed: _Flags = _any([
+        by_state, each_run, come, waiting_for_time, _true(opened["version"] != playbook.version), *ends])
     return changed
-
-
-class _Answer(NamedTuple):
-    """One condition's verdicts as flags."""
-
-    true: _Flags
-    null: _Flags
-
-    @property
-    def false(self) -> _Flags:
-        return ~(self.true | self.null)
 
 
 def _true(flags: pl.Series) -> _Flags:
     """Null counts as false."""
     found: _Flags = (flags.fill_null(False) if flags.null_count() else flags).to_numpy()
-    return found
-
-
-def _null(flags: pl.Series) -> _Flags:
-    found: _Flags = flags.is_null().to_numpy() if flags.null_count() else np.zeros(flags.len(), dtype=np.bool_)
     return found
 
 
