@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from steward.engine.literals import show
@@ -47,7 +48,7 @@ class MessageTemplate:
 
 def facts_in(text: str) -> tuple[str, ...]:
     """The facts that the template names."""
-    return tuple(found[1] for found in _HOLE.finditer(text))
+    return tuple(name for _, name, _ in _parts(text) if name)
 
 
 def says_something(text: str, row: Mapping[str, Any]) -> bool:
@@ -71,13 +72,24 @@ def faults_of(text: str, catalog: Mapping[str, FactSpec]) -> tuple[tuple[str, st
 
 def render(text: str, row: Mapping[str, Any], catalog: Mapping[str, FactSpec]) -> str:
     """`text` with the facts of `row` filled in, on one line, at most 2000 characters."""
-    def fill(found: re.Match[str]) -> str:
-        spec = catalog.get(found[1])
-        usual = _USUAL.get(spec.type, "text") if spec else "text"
-        return write(row.get(found[1]), found[2] or usual, spec)
-
-    out = " ".join(_HOLE.sub(fill, text).split())
+    parts = []
+    for before, name, filter_name in _parts(text):
+        parts.append(before)
+        if name:
+            spec = catalog.get(name)
+            parts.append(write(row.get(name), filter_name or (_USUAL.get(spec.type, "text") if spec else "text"), spec))
+    out = " ".join("".join(parts).split())
     return out if len(out) <= MOST_OUTPUT else out[:MOST_OUTPUT - 1] + "…"
+
+
+@lru_cache(maxsize=4096)                    # the same few hundred for every subject
+def _parts(text: str) -> tuple[tuple[str, str, str], ...]:
+    """What stands before each hole, its fact and its filter; what stands behind the last one."""
+    found, at = [], 0
+    for hole in _HOLE.finditer(text):
+        found.append((text[at:hole.start()], hole[1], hole[2] or ""))
+        at = hole.end()
+    return (*found, (text[at:], "", ""))
 
 
 def write(value: Any, filter_name: str, spec: FactSpec | None) -> str:

@@ -27,6 +27,8 @@ _INSTANTS = tuple(_NAMES.index(name) for name in (
     "since", "looked_at", "entered_at", "closed_at", "acknowledged_at", "wake_at"))
 _STATE, _ARM, _BODY = (_NAMES.index(name) for name in ("state", "arm", "body"))
 _COLUMNS = tuple(column.name for column in enrollment.columns)
+_INSTANT_COLUMNS = tuple(_COLUMNS.index(_NAMES[at]) for at in _INSTANTS)
+_STATE_COLUMN, _ARM_COLUMN, _BODY_COLUMN = (_COLUMNS.index(name) for name in ("state", "arm", "body"))
 _TAKE = ", ".join(
     f"{name} = coalesce(enrollment.{name}, excluded.{name})" if name.startswith("acknowledged_")
     else f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
@@ -272,14 +274,13 @@ def _refuse_changed(tx: Connection, wanted: Sequence[Enrollment]) -> None:
 
 
 def _values(each: Enrollment) -> tuple[Any, ...]:
-    given = {
-        "state": each.state.value, "arm": each.arm.value,
-        "body": orjson.dumps(each.body).decode() if each.body else "{}",
-        "since": to_text(each.since), "looked_at": to_text(each.looked_at), "entered_at": to_text(each.entered_at),
-        "closed_at": to_text(each.closed_at), "acknowledged_at": to_text(each.acknowledged_at),
-        "wake_at": to_text(each.wake_at),
-    }
-    return tuple([given[name] if name in given else getattr(each, name) for name in _COLUMNS])
+    values = [getattr(each, name) for name in _COLUMNS]
+    for at in _INSTANT_COLUMNS:
+        if values[at] is not None:
+            values[at] = to_text(values[at])
+    values[_STATE_COLUMN], values[_ARM_COLUMN] = each.state.value, each.arm.value
+    values[_BODY_COLUMN] = orjson.dumps(each.body).decode() if each.body else "{}"
+    return tuple(values)
 
 
 def _enrollment(row: Any) -> Enrollment:

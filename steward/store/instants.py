@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import overload
 
 
@@ -18,9 +19,16 @@ def to_text(at: datetime | None) -> str | None:
     """
     if at is None:
         return None
+    if at.tzinfo is UTC:
+        return _of_utc(at)
     if at.tzinfo is None:
         raise ValueError(f'the instant "{at}" has no time zone; attach UTC')
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _of_utc(at.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)                    # in one run the same few are written thousands of times
+def _of_utc(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
 
 
 @overload
