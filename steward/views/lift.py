@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from steward.engine.backtest import USUAL_WINDOW, Backtest, monday
+from steward.engine.calendars import Calendar
 from steward.engine.lift import HYPOTHETICAL_SHARES, Lift, Power, Unit, measure, power
 from steward.model.enrollments import Arm
 from steward.store import arms, facts, measured
@@ -54,8 +55,12 @@ def lift(
     rails = (CHURNED, REFUSED) if playbook.goal else (REFUSED,)
     found = measure(units, rails, playbook.holdout.share)
     started = {each.arm for each in units} >= {Arm.TREATMENT, Arm.CONTROL}
-    powers = () if started else _powers(db, playbook, catalog, settings, now, window)
-    says = found.says if started else (*(each.says for each in powers[:1]), *_no_holdout(playbook, powers))
+    powers: tuple[Power, ...] = ()
+    says = found.says
+    if not started:
+        past = backtest(db, playbook, catalog, settings, first=now - _A_YEAR, last=now, window=window)
+        powers = _powers(past, playbook, calendars(settings, now, now)(playbook.calendar, None, None), now, window)
+        says = (*_too_little_past(past), *(each.says for each in powers[:1]), *_no_holdout(playbook, powers))
     return Lift(playbook.id, playbook.version, _outcome(playbook, window), playbook.holdout.share, started, powers,
                 found, repeats, says)
 
@@ -106,13 +111,23 @@ def _outcome(playbook: Playbook, window: timedelta) -> str:
 
 # ---- before the start ----
 
-def _powers(  # noqa: PLR0917  # plain parts
-    db: Database, playbook: Playbook, catalog: Mapping[str, FactSpec], settings: Settings, now: datetime,
-    window: timedelta,
+def _too_little_past(past: Backtest) -> tuple[str, ...]:
+    """A store with a few days of facts knows whom a playbook finds, and not how many it finds a week."""
+    zone = past.first.tzinfo
+    assert zone is not None
+    if (monday(past.last, zone) - monday(past.first, zone)).days // 7 + 1 > _FEW_WEEKS:
+        return ()
+    days = (past.last.date() - past.first.date()).days + 1
+    seen = "1 day of facts is" if days == 1 else f"{days} days of facts are"
+    told = (f"Only {seen} stored yet: what follows counts everybody for whom it is true already as new, and is too high. "
+            "Ask again in three weeks.")
+    return (told,)
+
+
+def _powers(
+    past: Backtest, playbook: Playbook, calendar: Calendar, now: datetime, window: timedelta,
 ) -> tuple[Power, ...]:
     """From a backtest over the last year of snapshots."""
-    past = backtest(db, playbook, catalog, settings, first=now - _A_YEAR, last=now, window=window)
-    calendar = calendars(settings, now, now)(playbook.calendar, None, None)
     length = playbook.goal.within.after(now, calendar) - now if playbook.goal else window
     shares = [playbook.holdout.share] if playbook.holdout.share else list(HYPOTHETICAL_SHARES)
     return tuple(power(_a_week(past), each, _base(past, bool(playbook.goal)), length) for each in shares)

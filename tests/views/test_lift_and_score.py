@@ -87,6 +87,17 @@ def test_before_the_start_it_says_what_can_be_shown(season: Callable[[int], Any]
     assert without.says[-1].endswith("Add to it: holdout: 10%")
 
 
+def test_a_store_of_a_few_days_promises_no_volume(season: Callable[[int], Any]) -> None:
+    """On the first day everybody for whom it is true is new; an experiment planned on that ends with nothing."""
+    us = season(20)
+    us.know(us.until - 1 * DAY, [50.0] * 20)
+    us.know(us.until, [50.0] * 20)
+
+    found = lift(us.db, us.playbook(TEXT), *us.ground, us.until)
+
+    assert found.says[0].startswith("Only 2 days of facts are stored yet")
+
+
 def test_a_family_counts_once_in_the_arm_of_its_family(season: Callable[[int], Any]) -> None:
     """Two subsidiaries of one company are not two observations."""
     us = season(12)
