@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steward.contracts import Connection, Connector, Tools
-from steward.model.errors import ConfigError, TryAgain
+from steward.model.errors import ConfigError, PlaybookError, TryAgain
 from steward.model.words import meant_or_all
 from steward.settings import Settings, load_settings
 
@@ -208,15 +208,20 @@ class Hub:
         return known[name]
 
     def version(self, name: str, version: str) -> Playbook | None:
-        """A version of the playbook `name` that is kept, in the mode of what is live."""
+        """A version of the playbook `name`, in the mode of what is live; None where it is not kept, or not readable."""
         from steward.engine.load import reload
         from steward.store import versions
 
         live = self.live(name)
         with self.db.read() as tx:
             body = versions.body(tx, name, version)
-        return None if body is None else reload(
-            body, f"{name}@{version}", self.catalog, mode=live.mode, ramp=live.ramp, priority=live.priority)
+        if body is None:
+            return None
+        try:
+            return reload(body, f"{name}@{version}", self.catalog, mode=live.mode, ramp=live.ramp,
+                          priority=live.priority)
+        except PlaybookError:
+            return None
 
     def apply(self, playbooks: Sequence[Playbook], by: str, note: str = "") -> tuple[Released, ...]:
         """Make `playbooks` live as they stand."""

@@ -97,7 +97,7 @@ def _moves(
             continue
         old = older(each.version)
         if old is None:
-            out.append(Moved(each, each.version, None, f"version {each.version} is not kept"))
+            out.append(Moved(each, each.version, None, f"version {each.version} is not kept, or can be read no more"))
             continue
         found = migrated(each, old, live)
         out.append(Moved(found.enrollment, each.version, found.mapped, found.trouble))
