@@ -1,8 +1,8 @@
 """Runs tests against mutants: tests are collected once, and each mutant is a fork with one function's code exchanged.
 
 Which tests run is known from a map of the lines that each test reaches (made once by `sys.settrace`, kept in
-.mutants/reach.json). The tests that killed most so far run first, then the cheapest; more than `within_s` CPU seconds
-by their own measure are not spent on one mutant, but the cheapest three always run.
+.mutants/reach.json). Those that killed most so far run first, then those that reach most of the module; more than `within_s` CPU seconds
+by their own measure are not spent on one mutant, but three always run.
 """
 
 from __future__ import annotations
@@ -191,7 +191,8 @@ def _codes(code: CodeType) -> list[CodeType]:
 
 
 def chosen(reach: Reach, change: Change, kills: Mapping[str, int], within_s: float) -> list[str]:
-    tests = sorted(reach.tests(change), key=lambda each: (reach.seconds[each] > 2, -kills.get(each, 0), reach.seconds[each]))
+    tests = sorted(reach.tests(change), key=lambda each: (
+        reach.seconds[each] > 2, -kills.get(each, 0), -len(reach.lines[each][change.module]), reach.seconds[each]))
     spent, taken = 0.0, list[str]()
     for test in tests:
         if len(taken) >= 3 and spent + reach.seconds[test] > within_s:

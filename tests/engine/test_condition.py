@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from steward.engine.load import examine
 from steward.engine.findings import Finding
+from steward.engine.load import examine
 from steward.model.facts import FactSpec
 
 HEAD = "id: it\ntitle: It\nwhy: Because.\nfor: 1d\ndo: [{message: {to: csm}}]\n"

@@ -39,7 +39,7 @@ def test_and_and_or_of_two_are_the_least_and_the_greatest(one: bool | None, othe
 def test_of_nothing_all_is_true_and_any_is_false() -> None:
     """ALWAYS and NEVER rest on it."""
     assert (kleene_all([]), kleene_any([])) == (True, False)
-    assert (ALWAYS, NEVER) == (All(()), Any(()))
+    assert (All(()), Any(())) == (ALWAYS, NEVER)
 
 
 def test_the_opposite_is_true_exactly_where_the_comparison_is_false() -> None:
