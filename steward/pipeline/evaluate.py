@@ -193,10 +193,10 @@ class _Run:
         if given_up:
             opened = opened.with_columns(pl.col("looks_each_run") | pl.col("id").is_in(sorted(given_up)))
         self.given_up = given_up
+        opened = opened.with_columns(self.frames.accounts.places(opened["subject_id"]))
         self.gatekeeper = Gatekeeper(self.tx, self.frames, playbooks, opened, self.now, self.whole)
         if not self.whole:
             opened = opened.filter(pl.col("account_id").is_in(list(self.account_ids or ())))
-        opened = opened.with_columns(self.frames.accounts.places(opened["subject_id"]))
         self.empty = opened.clear()
         self.opened = {
             str(key[0]): part for key, part in opened.partition_by("playbook_id", as_dict=True).items()}

@@ -186,11 +186,14 @@ class Frames:
             self._briefs.update(self.accounts.briefs(wanted))
         return self._briefs
 
-    def by_owner(self, account_ids: pl.Series) -> dict[str, int]:
-        """How many of these (with their repetitions) each owner has, by e-mail; "" is nobody."""
+    def by_owner(self, opened: pl.DataFrame) -> dict[str, int]:
+        """How many of these open enrollments each owner has, by e-mail; "" is nobody. `row` is that of the subject."""
         if OWNER not in self.accounts.frame.columns:
-            return {"": account_ids.len()} if account_ids.len() else {}
-        owners = self.accounts.frame[OWNER].cast(pl.String)[self.accounts.places(account_ids).drop_nulls()]
+            return {"": opened.height} if opened.height else {}
+        of_account = opened["subject_id"] == opened["account_id"]
+        others = self.accounts.places(opened.filter(~of_account)["account_id"])
+        rows = pl.concat([opened.filter(of_account)["row"], others]).drop_nulls()
+        owners = self.accounts.frame[OWNER][rows].cast(pl.String)
         return dict(owners.fill_null("").value_counts().iter_rows())
 
     def lineage(self, account_id: str) -> tuple[str, ...]:

@@ -118,20 +118,23 @@ class Gatekeeper:
     ) -> None:
         if playbook.id not in self._working:
             return
-        by_account, by_owner = (Counter(each) for each in self._loads())
+        open_of, open_by = self._loads()
+        with_account, with_owner = Counter[str](), Counter[str]()       # of this playbook, in this run
         lines: dict[str, list[str]] = defaultdict(list)
         for subject_id in sorted(entering, key=lambda each: self._worth(steps[each], each)):
             enrollment = steps[subject_id].enrollment
             assert enrollment is not None
             account_id = enrollment.account_id
             owner = self._frames.owners((account_id,))[account_id]
-            if by_account[account_id] >= playbook.caps.account:
-                lines[f"the account has {by_account[account_id]} of {playbook.caps.account} open"].append(subject_id)
-            elif owner and by_owner[owner] >= playbook.caps.owner:
-                lines[f"owner {owner} has {by_owner[owner]} of {playbook.caps.owner} open"].append(subject_id)
+            of_account = open_of[account_id] + with_account[account_id]
+            by_owner = open_by[owner or ""] + with_owner[owner or ""]
+            if of_account >= playbook.caps.account:
+                lines[f"the account has {of_account} of {playbook.caps.account} open"].append(subject_id)
+            elif owner and by_owner >= playbook.caps.owner:
+                lines[f"owner {owner} has {by_owner} of {playbook.caps.owner} open"].append(subject_id)
             elif enrollment.arm is Arm.TREATMENT:
-                by_account[account_id] += 1
-                by_owner[owner or ""] += 1
+                with_account[account_id] += 1
+                with_owner[owner or ""] += 1
         for full, waiting in lines.items():
             for place, subject_id in enumerate(waiting, 1):
                 text = f"{full}; {place} of {len(waiting)} in line by value"
@@ -151,7 +154,7 @@ class Gatekeeper:
                     pl.col("playbook_id").is_in(list(self._working)), pl.col("arm") == Arm.TREATMENT.value,
                     pl.col("state").is_in([each.value for each in IN_FLIGHT]))
                 by_account.update(dict(mine["account_id"].value_counts().iter_rows()))
-                self._load = by_account, Counter(self._frames.by_owner(mine["account_id"]))
+                self._load = by_account, Counter(self._frames.by_owner(mine))
             else:
                 for each in enrollments.work(self._tx):
                     if each.playbook_id in self._working:
