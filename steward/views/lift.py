@@ -119,7 +119,7 @@ def _too_little_past(past: Backtest) -> tuple[str, ...]:
         return ()
     days = (past.last.date() - past.first.date()).days + 1
     seen = "1 day of facts is" if days == 1 else f"{days} days of facts are"
-    told = (f"Only {seen} stored yet: what follows counts everybody for whom it is true already as new, and is too high. "
+    told = (f"Only {seen} stored yet: what follows counts everybody for whom it is true already as new: too many. "
             "Ask again in three weeks.")
     return (told,)
 
