@@ -1,7 +1,7 @@
 """Runs tests against mutants: tests are collected once, and each mutant is a fork with one function's code exchanged.
 
 Which tests run is known from a map of the lines that each test reaches (made once by `sys.settrace`, kept in
-.mutants/reach.json). Those that killed most so far run first, then those that reach most of the module; more than `within_s` CPU seconds
+.mutants/reach.json). Those that killed most so far run first, then those that aim best at the module; more than `within_s` CPU seconds
 by their own measure are not spent on one mutant, but three always run.
 """
 
@@ -191,8 +191,11 @@ def _codes(code: CodeType) -> list[CodeType]:
 
 
 def chosen(reach: Reach, change: Change, kills: Mapping[str, int], within_s: float) -> list[str]:
-    tests = sorted(reach.tests(change), key=lambda each: (
-        reach.seconds[each] > 2, -kills.get(each, 0), -len(reach.lines[each][change.module]), reach.seconds[each]))
+    def aim(test: str) -> float:
+        """High where a test reaches much of the module and little else."""
+        return len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
+
+    tests = sorted(reach.tests(change), key=lambda each: (reach.seconds[each] > 2, -kills.get(each, 0), -aim(each)))
     spent, taken = 0.0, list[str]()
     for test in tests:
         if len(taken) >= 3 and spent + reach.seconds[test] > within_s:
