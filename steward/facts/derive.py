@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 
 import polars as pl
 
@@ -95,7 +96,7 @@ def derive(known: Known, catalog: Mapping[str, FactSpec], card: Scorecard, basis
     themes = themes.join(used, on="account_id", how="left").join(_as_of(marks), on="account_id", how="left")
     if known.own:
         themes = themes.join(company.fields(known.own, accounts, facts, basis).lazy(), on="account_id", how="left")
-    snapshot = _with_utilization(themes.collect())
+    snapshot = _with_utilization(themes.collect(optimizations=pl.QueryOptFlags.none()))  # whole frames: nothing to gain
     last = usage.last_whole_day(known.usage_days, basis.now)
     snapshot = snapshot.with_columns(feeds.facts(snapshot, basis, usage.end_of(last) if last else None))
     of_health = {name: fact for name, fact in facts.items() if fact.group == "health"}
@@ -134,14 +135,14 @@ def _whole(frame: pl.DataFrame | None, noun: Noun) -> pl.DataFrame:
     """The frame with every column of its noun; records of nobody's account are left out."""
     if frame is None:
         return pl.DataFrame(schema=columns_of(noun))
-    ours = frame if noun is Noun.PERSON else frame.filter(pl.col("account_id").is_not_null())
+    unowned = noun is not Noun.PERSON and frame["account_id"].has_nulls()
+    ours = frame.filter(pl.col("account_id").is_not_null()) if unowned else frame
     return _with_columns_of(ours, noun)
 
 
 def _with_columns_of(frame: pl.DataFrame, noun: Noun) -> pl.DataFrame:
-    return frame.with_columns(
-        pl.lit(None, kind).alias(name) for name, kind in columns_of(noun).items() if name not in frame.columns
-    )
+    absent = [pl.lit(None, kind).alias(name) for name, kind in columns_of(noun).items() if name not in frame.columns]
+    return frame.with_columns(absent) if absent else frame
 
 
 def _marks(known: Known, records: Mapping[Noun, pl.DataFrame]) -> pl.DataFrame:
@@ -151,8 +152,8 @@ def _marks(known: Known, records: Mapping[Noun, pl.DataFrame]) -> pl.DataFrame:
         schema={"connection": pl.String, "noun": pl.String, "watermark": INSTANT}, orient="row",
     )
     seen = [known.known_in.select("account_id", "connection")]
-    seen += [frame.select("account_id", "connection").drop_nulls() for frame in records.values()]
-    return pl.concat(seen).unique().join(read, on="connection").select("account_id", "noun", "watermark")
+    seen += [frame.select("account_id", "connection") for frame in records.values() if frame.height]
+    return pl.concat(seen).drop_nulls().unique().join(read, on="connection").select("account_id", "noun", "watermark")
 
 
 def _as_of(marks: pl.LazyFrame) -> pl.LazyFrame:
@@ -195,12 +196,24 @@ def _with_utilization(snapshot: pl.DataFrame) -> pl.DataFrame:
 
 def _in_range(snapshot: pl.DataFrame, facts: Mapping[str, FactSpec]) -> pl.DataFrame:
     """Every fact in its type; what a source wrote outside a fact's range or words is not known."""
+    there = set(snapshot.columns)
+    absent = [_null(name, fact.type) for name, fact in facts.items() if name not in there]
+    whole = snapshot.with_columns(absent) if absent else snapshot
+    return whole.with_columns(_checks(tuple(
+        (name, (fact.type, fact.low, fact.high, fact.one_of)) for name, fact in facts.items())))
+
+
+@lru_cache(maxsize=4096)
+def _null(name: str, kind: FactType) -> pl.Expr:
+    return pl.lit(None, COLUMN[kind]).alias(name)
+
+
+@lru_cache(maxsize=16)
+def _checks(facts: tuple[tuple[str, _Bounds], ...]) -> tuple[pl.Expr, ...]:
     alike: dict[_Bounds, list[str]] = {}
-    for name, fact in facts.items():
-        alike.setdefault((fact.type, fact.low, fact.high, fact.one_of), []).append(name)
-    absent = {name: COLUMN[fact.type] for name, fact in facts.items() if name not in snapshot.columns}
-    whole = snapshot.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items())
-    return whole.with_columns(_within(pl.col(names), bounds) for bounds, names in alike.items())
+    for name, bounds in facts:
+        alike.setdefault(bounds, []).append(name)
+    return tuple(_within(pl.col(names), bounds) for bounds, names in alike.items())
 
 
 def _within(given: pl.Expr, bounds: _Bounds) -> pl.Expr:

@@ -30,15 +30,13 @@ def facts(snapshot: pl.DataFrame, basis: Basis, usage_whole: datetime | None) ->
     `usage_whole`: up to when the usage feed is whole. An account that is missing in it is told how old the feed is:
     whether it is missing in fresh data, or nobody can say.
     """
+    now = pl.lit(basis.now, INSTANT)                         # reckoned once: a literal of an instant is dear
+    whole = pl.lit(usage_whole, INSTANT)
     there = [group for group in _OF if f"as_of.{group}" in snapshot.columns]
+    of = {group: pl.col(f"as_of.{group}") for group in there}
+    if "usage" in of:
+        of["usage"] = of["usage"].fill_null(whole)
     ages = [
-        (pl.lit(basis.now, INSTANT) - _as_of(group, usage_whole)).dt.total_hours().clip(lower_bound=0)
-        .alias(f"feed.{group}_age_hours")
-        for group in there
+        (now - at).dt.total_hours().clip(lower_bound=0).alias(f"feed.{group}_age_hours") for group, at in of.items()
     ]
-    return [*ages, pl.lit(basis.now, INSTANT).alias("as_of.feed")]
-
-
-def _as_of(group: str, usage_whole: datetime | None) -> pl.Expr:
-    own = pl.col(f"as_of.{group}")
-    return own.fill_null(pl.lit(usage_whole, INSTANT)) if group == "usage" else own
+    return [*ages, now.alias("as_of.feed")]

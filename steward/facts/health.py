@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -54,7 +54,7 @@ def score(frame: pl.DataFrame, card: Scorecard, facts: Mapping[str, FactSpec], p
 
     `previous` has account_id and `health.score` as known 28 days ago, and may have `score_7d`, as known 7 days ago.
     """
-    earned = [_earned(measure).alias(measure.fact) for measure in card.measures]
+    earned = [_earned(m.fact, m.curve, None if m.table is None else tuple(m.table.items())) for m in card.measures]
     points = frame.select("account_id", *earned, *(f"as_of.{group}" for group in _groups(card, facts)))
     known = pl.sum_horizontal(pl.lit(0.0), *(
         pl.when(pl.col(m.fact).is_not_null()).then(m.weight).otherwise(0.0) for m in card.measures
@@ -105,15 +105,19 @@ def in_whole_points(found: Sequence[Contribution]) -> tuple[int, ...]:
     return tuple(floor + (place in up) for place, floor in enumerate(floors))
 
 
-def _earned(measure: Measure) -> pl.Expr:
-    value = pl.col(measure.fact)
-    if measure.table is not None:
-        return value.replace_strict(dict(measure.table), default=None, return_dtype=pl.Float64)
+@lru_cache(maxsize=256)
+def _earned(
+    fact: str, curve: tuple[tuple[float, float], ...], table: tuple[tuple[str | bool, float], ...] | None,
+) -> pl.Expr:
+    """The points of one measure, under the name of its fact."""
+    value = pl.col(fact)
+    if table is not None:
+        return value.replace_strict(dict(table), default=None, return_dtype=pl.Float64)
     value = value.cast(pl.Float64)
-    points: pl.Expr = pl.when(value.is_not_null()).then(measure.curve[-1][1])
-    for (x0, y0), (x1, y1) in reversed(tuple(pairwise(measure.curve))):
+    points: pl.Expr = pl.when(value.is_not_null()).then(curve[-1][1])
+    for (x0, y0), (x1, y1) in reversed(tuple(pairwise(curve))):
         points = pl.when(value <= x1).then(y0 + (value - x0) * ((y1 - y0) / (x1 - x0))).otherwise(points)
-    return pl.when(value <= measure.curve[0][0]).then(measure.curve[0][1]).otherwise(points)
+    return pl.when(value <= curve[0][0]).then(curve[0][1]).otherwise(points).alias(fact)
 
 
 def _earned_by(measure: Measure, value: float | str | None) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from functools import lru_cache, partial
 
 import polars as pl
 
@@ -115,7 +115,7 @@ def facts(
     lost = [(pl.col(f"sum28:{m}") <= 0) & (pl.col(f"before28:{m}") > 0) for m in features]
     return summed.select(
         "account_id",
-        *(fact for metric in present for fact in _facts_of(metric, known)),
+        *(fact for metric in present for fact in _facts_of(metric, frozenset(days for days in WINDOWS if known[days]))),
         (pl.when(known[28]).then(pl.sum_horizontal(used)) if used else pl.lit(None, pl.Int64))
         .alias("usage.features_used_28d"),
         (pl.when(known[28] & known[90] & (pl.col("first") >= 89)).then(pl.sum_horizontal(new))
@@ -140,8 +140,10 @@ def _runs_of(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> pl.Da
     return pl.concat(found, how="diagonal")
 
 
-def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
-    """The facts of `metric`, out of the totals joined with what the calendar says of the account's first day."""
+@lru_cache(maxsize=256)
+def _facts_of(metric: str, known: frozenset[int]) -> tuple[pl.Expr, ...]:
+    """The facts of `metric`, out of the totals joined with what the calendar says of the account's first day.
+    `known`: the windows that the feed covers."""
     name = f"usage.{metric}."
     last = pl.col(f"last:{metric}")
     named = last.is_not_null()                               # null on every day: another feed's metric, not zero
@@ -151,16 +153,16 @@ def _facts_of(metric: str, known: dict[int, bool]) -> list[pl.Expr]:
         average, average_before = total / pl.col(f"days{days}"), before / pl.col(f"before{days}")
         comparable = named & pl.col(f"comparable{days}") & (before > 0)
         found += [
-            pl.when(named & known[days]).then(total).alias(f"{name}sum_{days}d"),
-            pl.when(named & known[days]).then(average).alias(f"{name}avg_{days}d"),
+            pl.when(named & (days in known)).then(total).alias(f"{name}sum_{days}d"),
+            pl.when(named & (days in known)).then(average).alias(f"{name}avg_{days}d"),
             pl.when(comparable).then(average / average_before - 1).alias(f"{name}change_{days}d"),
         ]
     # Age runs against time, so the slope over time is minus the slope over age.
     count, ages, squares = pl.col("days90"), pl.col("ages"), pl.col("squares")
     slope = (ages * pl.col(f"sum90:{metric}") - count * pl.col(f"moment:{metric}")) / (count * squares - ages * ages)
-    return [
+    return (
         *found,
         pl.when(named & pl.col("slope_known")).then(slope).alias(f"{name}slope_90d"),
         pl.when(last < NEVER).then(last.clip(lower_bound=0)).cast(pl.Int64)
         .alias(f"{name}days_since_last"),
-    ]
+    )

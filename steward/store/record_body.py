@@ -71,27 +71,31 @@ def columns(noun: Noun, bodies: Sequence[str]) -> pl.DataFrame:
         return _no_rows(noun)
     fields = FIELDS[noun]
     raw = {name: _RAW[kind] for name, kind in fields.items()}
-    frame = pl.read_ndjson(io.BytesIO("\n".join(bodies).encode()), schema=raw).select(_typed(fields))
+    frame = pl.read_ndjson(io.BytesIO("\n".join(bodies).encode()), schema=raw).select(_typed(noun))
     return frame.hstack(_custom(bodies)) if noun is Noun.ACCOUNT else frame
 
 
 @cache
 def _no_rows(noun: Noun) -> pl.DataFrame:
-    return pl.DataFrame(schema={name: _RAW[kind] for name, kind in FIELDS[noun].items()}).select(_typed(FIELDS[noun]))
+    return pl.DataFrame(schema={name: _RAW[kind] for name, kind in FIELDS[noun].items()}).select(_typed(noun))
 
 
-def _typed(fields: Mapping[str, FieldType]) -> Iterable[pl.Expr]:
-    for name, kind in fields.items():
-        column = pl.col(name)
-        if kind is FieldType.MONEY:
-            yield column.struct.field("amount").cast(pl.Float64, strict=False).alias(name)
-            yield column.struct.field("currency").alias(f"{name}_currency")
-        elif kind is FieldType.DATE:
-            yield column.str.to_date("%Y-%m-%d")
-        elif kind is FieldType.INSTANT:
-            yield as_instant(column)
-        else:
-            yield column
+@cache
+def _typed(noun: Noun) -> list[pl.Expr]:
+    return [column for name, kind in FIELDS[noun].items() for column in _typed_columns(name, kind)]
+
+
+def _typed_columns(name: str, kind: FieldType) -> Iterable[pl.Expr]:
+    column = pl.col(name)
+    if kind is FieldType.MONEY:
+        yield column.struct.field("amount").cast(pl.Float64, strict=False).alias(name)
+        yield column.struct.field("currency").alias(f"{name}_currency")
+    elif kind is FieldType.DATE:
+        yield column.str.to_date("%Y-%m-%d")
+    elif kind is FieldType.INSTANT:
+        yield as_instant(column)
+    else:
+        yield column
 
 
 def as_instant(column: pl.Expr) -> pl.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -109,13 +110,24 @@ def frame(tx: Connection, noun: Noun, account_ids: Iterable[str] | None = None) 
     of_account = noun is Noun.ACCOUNT or "account_external_id" in FIELDS[noun]
     wanted = None if account_ids is None or not of_account else sorted(set(account_ids))
     rows = _read(tx, noun, wanted)
-    external_id, source, modified_at, body, account_id = zip(*rows, strict=True) if rows else ((),) * 5
+    if not rows:
+        return _no_rows(noun)
+    external_id, source, modified_at, body, account_id = zip(*rows, strict=True)
     named = pl.DataFrame({
         "account_id": pl.Series(account_id, dtype=pl.String), "connection": pl.Series(source, dtype=pl.String),
         "external_id": pl.Series(external_id, dtype=pl.String), "modified_at": pl.Series(modified_at, dtype=pl.String),
-    }).with_columns(record_body.as_instant(pl.col("modified_at")))
-    whole = named.hstack(record_body.columns(noun, body)).sort("connection", "external_id")
+    })
+    whole = named.hstack(record_body.columns(noun, body)).lazy().with_columns(
+        record_body.as_instant(pl.col("modified_at"))).sort("connection", "external_id").collect(
+        optimizations=pl.QueryOptFlags.none())
     return whole if wanted is None or len(wanted) <= _FEW else whole.filter(pl.col("account_id").is_in(wanted))
+
+
+@cache
+def _no_rows(noun: Noun) -> pl.DataFrame:
+    names = {"account_id": pl.String(), "connection": pl.String(), "external_id": pl.String(),
+             "modified_at": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(schema=names).hstack(record_body.columns(noun, ()))
 
 
 # The key of `record` begins with the connection: naming all of them (found by leaps in an index) saves reading
