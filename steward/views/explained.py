@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from steward.engine.explain import Explanation, Standing
@@ -27,9 +29,10 @@ from steward.store.releases import RETIRED
 from steward.views.find import NOTHING_DERIVED, find_account, name_of
 from steward.views.gate_words import gates_as_then
 from steward.views.standing import Way, ways
-from steward.views.subjects import frames_of
+from steward.views.subjects import snapshot_of
 
 if TYPE_CHECKING:
+    import polars as pl
     from sqlalchemy import Connection as Transaction
 
     from steward.contracts import Connector
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from steward.model.facts import FactSpec
     from steward.settings import Settings
     from steward.store.database import Database
+    from steward.store.facts import Snapshot
 
 _IN_FLIGHT = (State.ACTIVE, State.RECOVERING)
 _NOUNS = {
@@ -58,31 +62,93 @@ def explain(  # noqa: PLR0917  # a view takes plain parts, not the hub
         ConfigError: there is no such account, or several; nothing was known, or the playbook was not live then.
     """
     with db.read() as tx:
-        account_id = find_account(tx, wanted)
-        live = playbook if at is None else _live_then(tx, playbook, catalog, at)
-        frames = frames_of(tx, live, catalog, now, [account_id], at)
-        seen = frames.of(live.subject) if frames else None
-        if frames is None or frames.accounts.frame.is_empty():
-            raise ConfigError(f'account "{account_id}": ' + (f"nothing was known of it at {at:%Y-%m-%d %H:%M}Z"
-                                                             if at else NOTHING_DERIVED))
-        asking = _Asking(tx, live, catalog, settings, at or now, at is not None, frames,
-                         _sources(tx, account_id, connectors or {}))
-        stood = ways(tx, live.id, account_id, at)
-        return tuple(asking.about(seen, row, stood) for row in seen.frame.iter_rows(named=True)) if seen else ()
+        account = _Account(tx, find_account(tx, wanted), now, at, connectors or {})
+        return _one(account, playbook, catalog, settings)
+
+
+def explain_all(  # noqa: PLR0917  # as above
+    db: Database, playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec], settings: Settings, account_id: str,
+    now: datetime, *, connectors: Mapping[str, Connector] | None = None,
+) -> tuple[Explanation, ...]:
+    """The same for several playbooks as it is now, with what they share read once.
+
+    Raises:
+        ConfigError: nothing is derived of the account.
+    """
+    with db.read() as tx:
+        account = _Account(tx, account_id, now, None, connectors or {})
+        return tuple(answer for each in playbooks for answer in _one(account, each, catalog, settings))
+
+
+def _one(
+    account: _Account, playbook: Playbook, catalog: Mapping[str, FactSpec], settings: Settings,
+) -> tuple[Explanation, ...]:
+    tx, now, at = account.tx, account.now, account.at
+    live = playbook if at is None else _live_then(tx, playbook, catalog, at)
+    if account.snapshot is None or account.snapshot.frame.is_empty():
+        raise ConfigError(f'account "{account.id}": ' + (f"nothing was known of it at {at:%Y-%m-%d %H:%M}Z"
+                                                         if at else NOTHING_DERIVED))
+    frames = Frames(tx, account.snapshot.frame, (live,), catalog, at or now, [account.id])
+    seen = frames.of(live.subject)
+    asking = _Asking(account, live, catalog, settings, at or now, at is not None, frames)
+    stood = ways(tx, live.id, account.id, at)
+    return tuple(asking.about(seen, row, stood) for row in seen.frame.iter_rows(named=True)) if seen else ()
+
+
+@dataclass
+class _Account:
+    """What all questions about one account share, each read once."""
+
+    tx: Transaction
+    id: str
+    now: datetime
+    at: datetime | None
+    connectors: Mapping[str, Connector]
+
+    @cached_property
+    def snapshot(self) -> Snapshot | None:
+        """Its facts, as known now or at `at`."""
+        return snapshot_of(self.tx, [self.id], self.at)
+
+    @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """What brings each group of its facts."""
+        return _sources(self.tx, self.id, self.connectors)
+
+    @cached_property
+    def opened(self) -> pl.DataFrame:
+        """The open enrollments of everybody."""
+        return store_enrollments.open_frame(self.tx, self.now)
+
+    @cached_property
+    def open_by_owner(self) -> Mapping[str, int]:
+        """How many open enrollments that ask work each owner has, of all playbooks together."""
+        owned = store_facts.latest(self.tx, names=[OWNER])
+        if owned is None:
+            return {}
+        owner_of = dict(zip(owned.frame["account_id"], owned.frame[OWNER], strict=True))
+        counted: Counter[str] = Counter()
+        for each in store_enrollments.work(self.tx):
+            if owner := owner_of.get(each.account_id):
+                counted[owner] += each.count
+        return counted
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
     """One question about one account: what is the same for all of its subjects."""
 
-    tx: Transaction
+    account: _Account
     live: Playbook
     catalog: Mapping[str, FactSpec]
     settings: Settings
     moment: datetime
     then: bool
     frames: Frames
-    sources: Mapping[str, str]
+
+    @property
+    def tx(self) -> Transaction:
+        return self.account.tx
 
     def about(self, seen: Seen, row: Mapping[str, Any], stood: Mapping[str, Way]) -> Explanation:
         """The answer for the subject of `row`."""
@@ -95,7 +161,7 @@ class _Asking:
             "" if self.then else self._room(playbook, row), self._asking(playbook, subject),
             self._steps(playbook, way, calendar, gates))
         named = {**row, "account.name": name_of(row, self.tx, str(row["account_id"]))}
-        return explain_row(playbook, named, self.catalog, self.moment, standing, sources=self.sources)
+        return explain_row(playbook, named, self.catalog, self.moment, standing, sources=self.account.sources)
 
     def _pinned(self, way: Way) -> Playbook:
         """The version that an enrollment in flight is on, in the mode of what is live."""
@@ -114,8 +180,7 @@ class _Asking:
                        if found.opened is not None]
                 for name in playbook.inhibited_by}
             return gates_as_then(self.tx, playbook, self.frames, seen, subject, inhibiting, self.moment)
-        opened = store_enrollments.open_frame(self.tx, self.moment)
-        keeper = Gatekeeper(self.tx, self.frames, (playbook,), opened, self.moment, False)
+        keeper = Gatekeeper(self.tx, self.frames, (playbook,), self.account.opened, self.moment, False)
         gates = keeper.first(playbook, seen, seen.accounts([subject]))[subject]
         reason = way.opened.reason if way.opened is not None and way.opened.state is State.BLOCKED else ""
         return replace(gates, cap=reason.removeprefix("caps: ")) if gate_of(reason) == "caps" else gates
@@ -142,12 +207,9 @@ class _Asking:
     def _room(self, playbook: Playbook, row: Mapping[str, Any]) -> str:
         """ "owner has 11 of 15 open", of all playbooks together."""
         owner = row.get(OWNER)
-        owned = store_facts.latest(self.tx, names=[OWNER])
-        if not owner or owned is None or not asks_work(playbook):
+        if not owner or not asks_work(playbook):
             return ""
-        theirs = {each["account_id"] for each in owned.frame.iter_rows(named=True) if each[OWNER] == owner}
-        count = sum(each.count for each in store_enrollments.work(self.tx) if each.account_id in theirs)
-        return f"owner has {count} of {playbook.caps.owner} open"
+        return f"owner has {self.account.open_by_owner.get(owner, 0)} of {playbook.caps.owner} open"
 
 
 def _live_then(tx: Transaction, playbook: Playbook, catalog: Mapping[str, FactSpec], at: datetime) -> Playbook:

@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from steward.model.facts import FactSpec
 
 
-def frames_of(  # noqa: PLR0917  what is known, of whom, for which playbook, when
+def frames_of(
     tx: Transaction, playbook: Playbook, catalog: Mapping[str, FactSpec], now: datetime,
-    account_ids: Sequence[str] | None = None, at: datetime | None = None,
 ) -> Frames | None:
-    """The facts of all accounts, or of those named, and of what the playbook enrols; None where nothing was known.
+    """The facts of all accounts and of what the playbook enrols; None where nothing is known."""
+    found = snapshot_of(tx, None, None)
+    return None if found is None else Frames(tx, found.frame, (playbook,), catalog, now, None)
 
-    `at`: as known then. Of contacts and opportunities only what is known now is kept.
+
+def snapshot_of(tx: Transaction, account_ids: Sequence[str] | None, at: datetime | None) -> Snapshot | None:
+    """What is known now, or was at `at`, of all accounts or of those named.
+
+    Of contacts and opportunities only what is known now is kept.
     """
-    found = store_facts.latest(tx, account_ids) if at is None else _then(tx, account_ids, at)
-    return None if found is None else Frames(tx, found.frame, (playbook,), catalog, at or now, account_ids)
-
-
-def _then(tx: Transaction, account_ids: Sequence[str] | None, at: datetime) -> Snapshot | None:
+    if at is None:
+        return store_facts.latest(tx, account_ids)
     found = store_facts.known_at(tx, at)
     if found is None or account_ids is None:
         return found

@@ -165,11 +165,8 @@ def _account(hub: Hub, customer_id: str) -> views.AccountView:
 def _answer(hub: Hub, view: views.AccountView, customer_id: str, topic: Topic) -> dict[str, Any]:
     playbooks = topic.of(hub.playbooks)
     named = {each.id for each in playbooks}
-    explained = [
-        answer for each in playbooks
-        for answer in views.explain(
-            hub.db, each, hub.catalog, hub.settings, view.id, hub.clock(), connectors=hub.connectors)
-    ]
+    explained = views.explain_all(
+        hub.db, playbooks, hub.catalog, hub.settings, view.id, hub.clock(), connectors=hub.connectors)
     return {
         "customer_id": customer_id, "account_id": view.id, "name": view.name, "topic": topic.name,
         "known_at": view.known_at,
