@@ -99,7 +99,7 @@ def main() -> int:
     KEPT.mkdir(exist_ok=True)
     results = _results()
     if not asked.table:
-        waiting = [mutant for mutant in mutants if results.get(_key(mutant), "survived") == "survived"]
+        waiting = [mutant for mutant in mutants if results.get(_key(mutant)) != "killed"]
         _run(waiting, asked.within, results)
     return _report(mutants, results, asked)
 
@@ -336,7 +336,7 @@ def _report(mutants: list[Mutant], results: dict[str, str], asked: argparse.Name
     said = _summary(known, survivors, fresh)
     print(said)
     if asked.table:
-        (ROOT / "tests/MUTANTS.md").write_text(_table(known, survivors, accepted, said, asked))
+        (ROOT / "tests/MUTANTS.md").write_text(_table(known, survivors, accepted, f"{len(mutants)} drawn, {said}", asked))
     return 1 if fresh else 0
 
 
@@ -350,8 +350,9 @@ def _table(known: list[Mutant], survivors: list[Mutant], accepted: dict[str, str
     lines = ["# Mutants of the engine", "",
              f"`python tests/mutants.py --most {asked.most} --seed {asked.seed}`, then `--table` with the same: {said}.",
              "A sample: of each module at most so many mutants, drawn with the seed. A mutant runs the tests of tests/engine",
-             "and tests/laws that reach its line, some four CPU seconds of them at most, so one that other tests would kill",
-             "counts as a survivor here.", "", "| module | sampled | killed | % |", "|---|---:|---:|---:|"]
+             "and tests/laws that reach its line, a few CPU seconds of them at most (`--within`), so one that others would kill",
+             "counts as a survivor here. What was drawn and is not counted was not run yet: most of it are lines that run at",
+             "import, which cost the most. Line numbers are those of the run.", "", "| module | sampled | killed | % |", "|---|---:|---:|---:|"]
     left = {mutant.module: 0 for mutant in known}
     for mutant in survivors:
         left[mutant.module] += 1
@@ -360,7 +361,7 @@ def _table(known: list[Mutant], survivors: list[Mutant], accepted: dict[str, str
         lines.append(f"| {Path(module).stem} | {of} | {of - alive} | {100 * (of - alive) / of:.0f} |")
     lines += ["", "## Survivors", ""]
     lines += [f"* {Path(mutant.module).stem}:{mutant.line} `{ascii(mutant.change)[1:-1]}` in `{ascii(mutant.text)[1:-1]}`: "
-              f"{accepted.get(mutant.lasting, 'no reason yet')}" for mutant in survivors]
+              f"{accepted.get(mutant.lasting, 'open: no test of those that ran tells')}" for mutant in survivors]
     return "\n".join(lines) + "\n"
 
 

@@ -27,6 +27,7 @@ def faults(text: str, catalog: Mapping[str, FactSpec]) -> list[tuple[str, int, i
     ("health.score < 60 and account.arr > 3", "STW111", 22, 'one comparison on a line; "and" joins two',
      'write them as a list under "all:" (and) or "any:" (or)'),
     ("health.score = 3", "STW111", 20, '"=" is no comparison', 'did you mean "=="?'),
+    ("health.score <> 3", "STW111", 20, '"<>" is no comparison', 'did you mean "!="?'),
     ("health.score is known 3", "STW111", 29, 'nothing comes after "is known"', "write: health.score is known"),
     ("health.score in 3", "STW111", 23, '"in" needs a list', "write: health.score in [a, b]"),
     ("health.score not in 3]", "STW111", 27, '"not in" needs a list', "write: health.score not in [a, b]"),
