@@ -130,6 +130,7 @@ def _mutant(module: Path, text: str, at: int, name: tuple[int, str, int]) -> Mut
 
 def _changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, Callable[[], None]]]:
     """(where, what, the act that does it to this tree) of each possible change."""
+    other: type[ast.AST]
     for node in _code(tree):
         match node:
             case ast.Compare(ops=ops):
@@ -204,7 +205,7 @@ def _become(node: ast.AST, kind: type[ast.AST]) -> Callable[[], None]:
 
 
 def _turn(node: ast.AST, other: ast.AST) -> None:
-    node.__class__ = other.__class__  # type: ignore[assignment]  # the parent holds this very node
+    node.__class__ = other.__class__   # the parent holds this very node
     node.__dict__.clear()
     node.__dict__.update(other.__dict__)
 

@@ -41,8 +41,8 @@ def _stale(
     groups = [name for name in {f"as_of.{group}" for group, _ in bounds} if name in frame.columns]
     oldest: dict[str, datetime] = {}
     if groups and frame.height:
-        seen = frame.select(*(pl.col(name).min() for name in groups),
-                            *(pl.col(name).has_nulls().alias(f"{name} has nulls") for name in groups)).row(0, named=True)
+        nulls = (pl.col(name).has_nulls().alias(f"{name} has nulls") for name in groups)
+        seen = frame.select(*(pl.col(name).min() for name in groups), *nulls).row(0, named=True)
         oldest = {name: seen[name] for name in groups if not seen[f"{name} has nulls"]}
     found = {}
     for group, within in bounds:

@@ -16,6 +16,7 @@ from steward.facts import usage as usage_facts
 from steward.facts.basis import Basis
 from steward.facts.derive import NOUNS, Known, derive_subjects
 from steward.facts.derive import derive as derive_facts
+from steward.facts.windows import HISTORY_DAYS
 from steward.model.records import Noun
 from steward.store import cursors, deltas, families, identity, records, subject_facts
 from steward.store import events as event_store
@@ -173,7 +174,7 @@ def _usage(
     last = usage_facts.last_whole_day(days, now)
     if last is None:
         return [], []
-    since = last - timedelta(days=usage_facts.HISTORY_DAYS - 1)
+    since = last - timedelta(days=HISTORY_DAYS - 1)
     feeds = [usage_facts.Feed(rows, accounts) for rows, accounts in scan_parts(tx, since, account_ids)]
     if not events.is_empty():
         feeds.append(usage_facts.Feed.of(events.filter(pl.col("day") >= since)))
