@@ -13,8 +13,9 @@ from steward.engine.durations import Duration
 from steward.engine.expression import ALWAYS
 from steward.engine.freshness import age_text
 from steward.engine.gates import Gates, blocked_by
+from steward.engine.holdout import arm_of
 from steward.engine.language import Mode, Playbook, TriggerKind
-from steward.engine.lifecycle import arm_of, cooldown_from
+from steward.engine.moves import cooldown_from
 from steward.engine.walk import Walked, clause_text, walk
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.model.facts import FactSpec

@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from steward.engine.clocks import each_run, held
-from steward.engine.entering import enrollment_id, idle, waiting
-from steward.engine.holdout import arm_of
+from steward.engine.entering import idle, waiting
 from steward.engine.in_flight import active, recovering
 from steward.engine.language import Mode
-from steward.engine.look import Advance, Look, Planned, Verdicts
-from steward.engine.moves import closed, cooldown_from
+from steward.engine.look import Advance, Look
+from steward.engine.moves import closed
 from steward.model.enrollments import Enrollment, State
-
-__all__ = ["Advance", "Look", "Planned", "Verdicts", "advance", "arm_of", "cancel", "cooldown_from", "enrollment_id"]
 
 
 def advance(look: Look, enrollment: Enrollment | None, last_closed: Enrollment | None) -> Advance:

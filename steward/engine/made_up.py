@@ -13,7 +13,9 @@ from steward.engine.case_file import Case, Cases
 from steward.engine.freshness import freshen_row
 from steward.engine.gates import Gates, gate_of
 from steward.engine.language import Playbook, Step, Subject
-from steward.engine.lifecycle import Look, Planned, Verdicts, advance, cooldown_from
+from steward.engine.lifecycle import advance
+from steward.engine.look import Look, Planned, Verdicts
+from steward.engine.moves import cooldown_from
 from steward.engine.sweep import closures_of
 from steward.model.enrollments import Arm, Enrollment, State, Verdict
 from steward.model.facts import FactSpec

@@ -16,8 +16,10 @@ from steward.engine.expression import ALWAYS, Expression, leaves
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates, blocked_by
 from steward.engine.language import Mode, Playbook
-from steward.engine.lifecycle import Look, advance, cooldown_from
+from steward.engine.lifecycle import advance
+from steward.engine.look import Look
 from steward.engine.migrate import step_images
+from steward.engine.moves import cooldown_from
 from steward.engine.sweep import Swept, opened_frame, sweep
 from steward.engine.walk import clause_text, walk
 from steward.model.enrollments import Enrollment, State, Verdict

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from steward.engine.clocks import when_mark
+from steward.engine.entering import enrollment_id
 from steward.engine.language import Mode, Playbook, TriggerKind
-from steward.engine.lifecycle import cooldown_from, enrollment_id
 from steward.engine.migrate import migrate as migrated
+from steward.engine.moves import cooldown_from
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.words import meant

@@ -12,7 +12,8 @@ import polars as pl
 from steward.engine.calendars import Calendar
 from steward.engine.gates import Gates
 from steward.engine.language import Holdout, Playbook
-from steward.engine.lifecycle import Advance, Look, Verdicts, advance
+from steward.engine.lifecycle import advance
+from steward.engine.look import Advance, Look, Verdicts
 from steward.model.enrollments import Enrollment, State
 from steward.pipeline.frames import Frames, Seen
 from steward.pipeline.gatekeeping import Gatekeeper

@@ -12,8 +12,9 @@ import pytest
 from steward.engine.calendars import ALWAYS_UTC, Calendar
 from steward.engine.expression import Leaf
 from steward.engine.language import CtaStep, Mode, Playbook, Step
-from steward.engine.lifecycle import Advance, Look, Verdicts, advance
+from steward.engine.lifecycle import advance
 from steward.engine.load import load_playbook
+from steward.engine.look import Advance, Look, Verdicts
 from steward.model.enrollments import Decision, Enrollment, State
 from steward.model.facts import FactSpec, FactType
 

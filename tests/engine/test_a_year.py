@@ -19,7 +19,8 @@ from steward.engine.durations import Duration
 from steward.engine.expression import facts_of
 from steward.engine.freshness import freshen
 from steward.engine.language import CtaStep, MessageStep, Playbook, Rung, Wait
-from steward.engine.lifecycle import Look, advance
+from steward.engine.lifecycle import advance
+from steward.engine.look import Look
 from steward.engine.sweep import opened_frame, sweep
 from steward.model.enrollments import State
 from steward.model.facts import FactSpec

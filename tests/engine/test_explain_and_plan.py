@@ -15,7 +15,8 @@ from steward.engine.clocks import after
 from steward.engine.explain import Standing, explain
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
-from steward.engine.lifecycle import Look, Verdicts, advance
+from steward.engine.lifecycle import advance
+from steward.engine.look import Look, Verdicts
 from steward.engine.plan import Today, plan
 from steward.engine.step_lines import step_lines
 from steward.engine.sweep import opened_frame, sweep, sweep_rows

@@ -10,8 +10,10 @@ import pytest
 
 from steward.engine.calendars import Calendar
 from steward.engine.gates import Gates
+from steward.engine.holdout import arm_of
 from steward.engine.language import Mode, Playbook, in_order
-from steward.engine.lifecycle import Advance, Look, Verdicts, advance, arm_of
+from steward.engine.lifecycle import advance
+from steward.engine.look import Advance, Look, Verdicts
 from steward.model.enrollments import Arm, Enrollment, State
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -34,7 +34,8 @@ from steward.engine.language import (
     TriggerKind,
     Wait,
 )
-from steward.engine.lifecycle import Advance, Look, Verdicts, advance
+from steward.engine.lifecycle import advance
+from steward.engine.look import Advance, Look, Verdicts
 from steward.engine.sweep import OPENED, closures_of, located, opened_frame, sweep, sweep_rows
 from steward.model.enrollments import Decision, Enrollment, State
 

@@ -12,7 +12,8 @@ from steward.engine.durations import Duration
 from steward.engine.gates import Gates
 from steward.engine.holdout import stratum_of
 from steward.engine.language import CtaStep, MessageStep, Mode, Rung, Step
-from steward.engine.lifecycle import Look, Verdicts, advance
+from steward.engine.lifecycle import advance
+from steward.engine.look import Look, Verdicts
 from steward.model.enrollments import State
 
 CTA = CtaStep("cta", "risk")

@@ -10,8 +10,9 @@ import pytest
 from steward.contracts import Connector
 from steward.engine.calendars import Calendar
 from steward.engine.language import Playbook
-from steward.engine.lifecycle import Look, Planned, Verdicts, advance
+from steward.engine.lifecycle import advance
 from steward.engine.load import load_playbook
+from steward.engine.look import Look, Planned, Verdicts
 from steward.engine.messages import read_messages
 from steward.engine.walk import clauses_of
 from steward.facts.catalog import catalog as real_catalog
