@@ -187,12 +187,10 @@ class Frames:
         return self._briefs
 
     def by_owner(self, opened: pl.DataFrame) -> dict[str, int]:
-        """How many of these open enrollments each owner has, by e-mail; "" is nobody. `row` is that of the subject."""
+        """How many of these open enrollments each owner has, by e-mail; "" is nobody."""
         if OWNER not in self.accounts.frame.columns:
             return {"": opened.height} if opened.height else {}
-        of_account = opened["subject_id"] == opened["account_id"]
-        others = self.accounts.places(opened.filter(~of_account)["account_id"])
-        rows = pl.concat([opened.filter(of_account)["row"], others]).drop_nulls()
+        rows = self.accounts.places(opened["account_id"]).drop_nulls()
         owners = self.accounts.frame[OWNER][rows].cast(pl.String)
         return dict(owners.fill_null("").value_counts().iter_rows())
 
