@@ -19,7 +19,7 @@ from steward.store import outbox, receipts
 from steward.wiring import open_hub, utc_now
 
 LONG = bool(os.environ.get("STEWARD_TORTURE"))
-KILLS, ACCOUNTS, PLAYBOOKS = (50, 200, 3) if LONG else (8, 60, 2)
+KILLS, ACCOUNTS, PLAYBOOKS = (50, 200, 8) if LONG else (8, 60, 5)
 SEED = int(os.environ.get("STEWARD_SEED", "11"))
 LEASE_S = 200                               # longer than any lease: so far is the clock set ahead after each kill
 WRITES = {"slack": "chat.postMessage", "salesforce": "(PATCH|POST) .*/(Task|composite|sobjects)",
@@ -27,8 +27,12 @@ WRITES = {"slack": "chat.postMessage", "salesforce": "(PATCH|POST) .*/(Task|comp
 
 
 def _trouble(chance: random.Random, vendors: Any) -> None:
-    """Slack answers late, so that kills hit messages that are posted and not yet recorded; the CRMs break now and then."""
-    vendors.fault("slack", {"kind": "slow", "on": WRITES["slack"], "skip": chance.randrange(4), "delay_s": 0.4})
+    """All answer late, so that kills hit what is done and not yet recorded; the CRMs break now and then.
+
+    Most rows are tasks: messages to one person are folded into one.
+    """
+    for late in WRITES:
+        vendors.fault(late, {"kind": "slow", "on": WRITES[late], "skip": chance.randrange(4), "times": 3, "delay_s": 0.4})
     name = chance.choice(["salesforce", "hubspot"])
     kind = chance.choice(["cut", "slow", "status", "status"])
     vendors.fault(name, {"kind": kind, "on": WRITES[name], "skip": chance.randrange(4),
