@@ -31,8 +31,8 @@ def _trouble(chance: random.Random, vendors: Any) -> None:
 
     Most rows are tasks: messages to one person are folded into one.
     """
-    for late in WRITES:
-        vendors.fault(late, {"kind": "slow", "on": WRITES[late], "skip": chance.randrange(4), "times": 3, "delay_s": 0.4})
+    for late, write in WRITES.items():
+        vendors.fault(late, {"kind": "slow", "on": write, "skip": chance.randrange(4), "times": 3, "delay_s": 0.4})
     name = chance.choice(["salesforce", "hubspot"])
     kind = chance.choice(["cut", "slow", "status", "status"])
     vendors.fault(name, {"kind": kind, "on": WRITES[name], "skip": chance.randrange(4),
