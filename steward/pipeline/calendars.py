@@ -16,9 +16,12 @@ CalendarOf = Callable[[str, str | None, str | None], Calendar]
 _YEARS_BACK, _YEARS_ON = 1, 3
 
 
-def calendars(settings: Settings, now: datetime) -> CalendarOf:
-    """Every calendar of the company around `now`, each built once. A zone that no map knows counts as not known."""
-    years = tuple(range(now.year - _YEARS_BACK, now.year + _YEARS_ON))
+def calendars(settings: Settings, now: datetime, since: datetime | None = None) -> CalendarOf:
+    """Every calendar of the company around `now`, or from `since` on, each built once.
+
+    A zone that no map knows counts as not known.
+    """
+    years = tuple(range((since or now).year - _YEARS_BACK, now.year + _YEARS_ON))
 
     @cache
     def made(name: str, zone: str | None) -> Calendar:

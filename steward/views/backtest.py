@@ -27,8 +27,9 @@ from steward.engine.outcomes import CHURN_FACTS, Churns, Reached, Window
 from steward.engine.replay import NAME, Replay, events_asked
 from steward.engine.reproduced import Reproduced, compare
 from steward.model.events import connection_and_name
+from steward.pipeline.calendars import calendars
 from steward.store import events, measured, releases
-from steward.views.history import History, calendars, history, span
+from steward.views.history import History, history, span
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
@@ -67,7 +68,7 @@ def backtest(
     # What the last snapshot let in really entered a little later, as it was evaluated.
     settled = played.instants[-1] + spacing(played.instants) / 4
     real = [each for each in entered if _within(each, begins, max(ends, settled))]
-    replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened)
+    replay = Replay(playbook, catalog, calendars(settings, ends, begins), happened)
     judge = _Judge(replay, catalog)
     names = judge.play(played)
     judge.see_how_it_went_on(stored.between(played.instants[-1] + timedelta(microseconds=1), ends + window))
@@ -167,7 +168,7 @@ def _reproduced(  # noqa: PLR0917  # plain parts
     played = stored.between(before[-1] if before else live_from, ends)
     if not played.segments:
         return None
-    replay = Replay(playbook, catalog, calendars(settings, begins, ends), happened, paused=_pauses(released, live_from),
+    replay = Replay(playbook, catalog, calendars(settings, ends, begins), happened, paused=_pauses(released, live_from),
                     probes=probes)
     for block in played.blocks(replay.columns):
         replay.play(block)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from steward.engine.blocks import Block, block
-from steward.engine.calendars import Calendar
 from steward.engine.language import Subject
-from steward.engine.replay import CalendarOf
 from steward.model.errors import ConfigError
 from steward.store import lake as lakes
 from steward.store.lake import Lake, Segment
@@ -22,7 +18,6 @@ from steward.store.lake import Lake, Segment
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
-    from steward.settings import Settings
 
 _PARTS = {Subject.ACCOUNT: "base", Subject.CONTACT: "contact", Subject.OPPORTUNITY: "opportunity"}
 _ROWS_AT_ONCE = 400_000                     # a few dozen megabytes with the columns that a playbook asks for
@@ -83,22 +78,6 @@ def history(tx: Transaction, subject: Subject = Subject.ACCOUNT) -> History:
     return History(lake, found, () if subject is Subject.ACCOUNT else tuple(lake.visible(tx, "facts", "base")))
 
 
-def calendars(settings: Settings, first: datetime, last: datetime) -> CalendarOf:
-    """A playbook's calendar, the zone of the owner and that of the account to a `Calendar` with the holidays of all
-    years from `first` to `last`."""
-    years = tuple(range(first.year, last.year + 2))
-
-    @cache
-    def made(name: str, zone: str | None) -> Calendar:
-        said = settings.calendar_for(name, zone, years)
-        return Calendar(ZoneInfo(said.zone), said.workdays, said.opens, said.closes, said.holidays)
-
-    def of(name: str, owner_zone: str | None, account_zone: str | None) -> Calendar:
-        return made(name, _known(account_zone if name == "account" else owner_zone))
-
-    return of
-
-
 def span(stored: History, first: datetime | None, last: datetime | None) -> tuple[datetime, datetime]:
     """From and to, as asked or as far as the snapshots go.
 
@@ -116,12 +95,3 @@ def span(stored: History, first: datetime | None, last: datetime | None) -> tupl
 
 def _day(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
-
-
-def _known(zone: str | None) -> str | None:
-    if not zone:
-        return None
-    try:
-        return ZoneInfo(zone).key
-    except (ValueError, OSError, KeyError):
-        return None

@@ -11,9 +11,10 @@ from steward.engine.backtest import USUAL_WINDOW, Backtest, monday
 from steward.engine.calendars import Calendar
 from steward.engine.lift import HYPOTHETICAL_SHARES, Lift, Power, Unit, measure, power
 from steward.model.enrollments import Arm
+from steward.pipeline.calendars import calendars
 from steward.store import arms, facts, measured
 from steward.views.backtest import backtest
-from steward.views.history import calendars, history
+from steward.views.history import history
 from steward.views.outcomes import Became, became
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def lift(
         assigned = {each.family_id: each for each in arms.list_(tx, playbook.id)}
         families = _families(tx)
     since = min((each.entered_at for each in entered if each.entered_at), default=now)
-    told, _, _ = became(playbook, catalog, entered, stored, calendars(settings, since, now + _A_YEAR), window)
+    told, _, _ = became(playbook, catalog, entered, stored, calendars(settings, now + _A_YEAR, since), window)
     units, repeats = _units(entered, families, assigned, told, bool(playbook.goal))
     rails = (CHURNED, REFUSED) if playbook.goal else (REFUSED,)
     found = measure(units, rails, playbook.holdout.share)
@@ -59,7 +60,7 @@ def lift(
     says = found.says
     if not started:
         past = backtest(db, playbook, catalog, settings, first=now - _A_YEAR, last=now, window=window)
-        powers = _powers(past, playbook, calendars(settings, now, now)(playbook.calendar, None, None), now, window)
+        powers = _powers(past, playbook, calendars(settings, now)(playbook.calendar, None, None), now, window)
         says = (*_too_little_past(past), *(each.says for each in powers[:1]), *_no_holdout(playbook, powers))
     return Lift(playbook.id, playbook.version, _outcome(playbook, window), playbook.holdout.share, started, powers,
                 found, repeats, says)

@@ -23,8 +23,9 @@ from steward.engine.score import (
     precision,
 )
 from steward.model.enrollments import Arm, State
+from steward.pipeline.calendars import calendars
 from steward.store import measured
-from steward.views.history import History, calendars, history
+from steward.views.history import History, history
 from steward.views.outcomes import Became, became
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def score(
     kind = kind_of(playbook)
     work = [each for each in acted if each.kind in WORK and each.person]
     asking = {each.enrollment_id for each in acted if each.kind in WORK}
-    calendar_of = calendars(settings, since or now, now + _A_YEAR)
+    calendar_of = calendars(settings, now + _A_YEAR, since or now)
     told, churns, seen = became(playbook, catalog, entered, stored, calendar_of, window)
     length = playbook.timeout.after(now, calendar_of(playbook.calendar, None, None)) - now
     judged = [_judge(each, told[each.id], kind, asking, now - length) for each in entered]
