@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+FOREIGN := .foreign/.ready
 
-.PHONY: setup demo test check bench torture docs lock clean
+.PHONY: setup foreign demo test check bench torture mutants docs lock clean
 
 setup: $(STAMP)
 
@@ -17,10 +18,16 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
+# Programs that others wrote, for tests/foreign; what cannot be installed is skipped with the reason.
+foreign: $(FOREIGN)
+
+$(FOREIGN): $(STAMP) tests/foreign/package-lock.json tests/foreign/python.txt
+	@sh tests/foreign/install.sh
+
 demo: $(STAMP)
 	@$(BIN)/steward demo
 
-test: $(STAMP)
+test: $(STAMP) $(FOREIGN)
 	@$(BIN)/python -m pytest -n auto --dist loadscope -q
 
 check: $(STAMP)
@@ -32,7 +39,7 @@ check: $(STAMP)
 docs: $(STAMP)
 	@$(BIN)/python -m steward.handbook
 
-torture: $(STAMP)
+torture: $(STAMP) $(FOREIGN)
 	@STEWARD_TORTURE=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
 
 mutants: $(STAMP)
@@ -43,8 +50,8 @@ bench: $(STAMP)
 
 lock: $(STAMP)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra bench --generate-hashes --no-header --no-annotate \
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --extra bench --extra tableau --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements.lock
 
 clean:
-	rm -rf .venv .steward
+	rm -rf .venv .foreign .steward
