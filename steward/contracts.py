@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NewType, Protocol, runtime_checkable
 
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
+from steward.model.errors import StewardError
 from steward.model.records import Noun, Record, Refusal
 
 if TYPE_CHECKING:
@@ -84,6 +85,25 @@ class Sink(Protocol):
 
         Raises:
             OutcomeUnknown: the target cannot tell (delivery class C).
+        """
+        ...
+
+
+@runtime_checkable
+class BatchSink(Sink, Protocol):
+    """A sink whose target takes many changes in one call and answers for each. One without it is asked one by one."""
+
+    @property
+    def batches(self) -> Mapping[str, int]:
+        """By kind of action, how many at most in one `deliver_many`; a kind that is not here goes one by one."""
+        ...
+
+    def deliver_many(self, actions: Sequence[tuple[Action, IdempotencyKey]]) -> Sequence[Receipt | StewardError]:
+        """What became of each, in the order given; all are of one kind, and no key is there twice.
+
+        What `deliver` would raise for one of them stands in its place. Raised is only what holds for all of them:
+        the target is down, the access is denied. RecordRejected may be raised too where the target refuses the whole
+        for the sake of one and nothing was done: then each is delivered alone.
         """
         ...
 

@@ -177,6 +177,11 @@ class Sandbox:
         """One action of each kind the connector can do, valid against what `seed` loaded."""
         return ()
 
+    def effects_of(self, action: Action, key: str) -> list[Effect]:
+        """The changes that `action` under `key` made. Where the vendor stores no key, they are told by what they say:
+        `update_record` by its record, field and value."""
+        return self.ledger.of(key)
+
     def sample_bodies(self) -> Sequence[bytes]:
         """Bodies of calls that the vendor makes to us, one of each kind the connector's inbox takes."""
         return ()

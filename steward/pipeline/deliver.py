@@ -1,22 +1,24 @@
 """Deliver: every due action of the outbox goes out; a report of what became of them comes back.
 
 May run twice, in parallel and late: the claims decide who sends. Connections work beside each other, each one
-row at a time; rows of one account and connection go in the order they were decided.
+row at a time, or many in one call where its sink is a BatchSink; rows of one account and connection go in the order
+they were decided.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from steward.contracts import Connection, Connector, Sink
+from steward.contracts import BatchSink, Connection, Connector, Sink
+from steward.model.actions import DeliveryClass, IdempotencyKey
 from steward.model.errors import StewardError
+from steward.pipeline.batches import may_join, send_many
 from steward.pipeline.sending import Outcome, Pace, send
 from steward.store import outbox
 from steward.store.database import Database
@@ -58,7 +60,7 @@ def deliver(
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
     *,
-    limit: int = 100,
+    limit: int = 200,
     on_done: Callable[[OutboxRow, str], None] | None = None,
     pace: Pace = _USUAL,
 ) -> DeliverReport:
@@ -109,51 +111,81 @@ class _Run:
                 raise
 
     def _one_connection(self, name: str, claims: Sequence[Claim]) -> None:
-        left = iter(claims)
+        unbegun = {claimed.row.key: claimed for claimed in claims}
         try:
             sink = self._sink(name)
             if isinstance(sink, str):
-                self._put_off(left, sink)
+                self._put_off(unbegun, sink)
                 return
             down = 0
-            for claimed in left:
+            for group, promised in self._grouped(name, claims, sink):
                 if self._stopping.is_set():
-                    left = itertools.chain([claimed], left)
                     break
-                outcome = self._one_row(claimed, sink)
-                down = down + 1 if outcome.down else 0
-                if self._must_leave(name, outcome, down):
+                for claimed in group:
+                    del unbegun[claimed.row.key]
+                outcomes = self._send(group, sink, promised)
+                down = down + 1 if all(outcome.down for outcome in outcomes) else 0
+                if self._must_leave(name, outcomes, down):
                     break
         finally:
-            self._release(left)
+            self._release(unbegun.values())
 
-    def _one_row(self, claimed: Claim, sink: Sink) -> Outcome:
-        row = claimed.row
-        connector = self._connectors.get(row.connection)
-        promised = connector.actions.get(row.action.kind) if connector else row.delivery_class
+    def _grouped(
+        self, name: str, claims: Sequence[Claim], sink: Sink,
+    ) -> list[tuple[list[Claim], DeliveryClass | None]]:
+        """The claims of one connection, those together that go in one call, and what is promised of them.
+
+        A claim holds one row of each account, so that none passes another of its own.
+        """
+        connector, now = self._connectors.get(name), self._clock()
+        most = sink.batches if isinstance(sink, BatchSink) else {}
+        groups: list[tuple[list[Claim], DeliveryClass | None]] = []
+        open_: dict[str, list[Claim]] = {}
+        for claimed in claims:
+            kind = claimed.row.action.kind
+            promised = connector.actions.get(kind) if connector else claimed.row.delivery_class
+            joins = promised is not None and most.get(kind, 1) > 1 and may_join(claimed.row, promised, now)
+            group = open_.get(kind) if joins else None
+            if group is not None and len(group) < most[kind]:
+                group.append(claimed)
+                continue
+            groups.append(([claimed], promised))
+            if joins:
+                open_[kind] = groups[-1][0]
+        return groups
+
+    def _send(self, group: Sequence[Claim], sink: Sink, promised: DeliveryClass | None) -> Sequence[Outcome]:
         if promised is None:
-            text = f'"{row.connection}" cannot do "{row.action.kind}"; name another connection in `routing`'
-            with self._db.write() as tx:
-                kept = outbox.fail(tx, claimed, self._clock(), text)
-            outcome = Outcome("failed" if kept else "fenced")
+            outcomes = [self._cannot(claimed) for claimed in group]
+        elif len(group) > 1 and isinstance(sink, BatchSink):
+            outcomes = send_many(self._db, group, sink, promised, clock=self._clock, pace=self._pace)
         else:
-            outcome = send(self._db, claimed, sink, promised, clock=self._clock, pace=self._pace)
-        self._count(row, outcome)
-        return outcome
+            outcomes = [send(self._db, group[0], sink, promised, clock=self._clock, pace=self._pace)]
+        for claimed, outcome in zip(group, outcomes, strict=True):
+            self._count(claimed.row, outcome)
+        return outcomes
 
-    def _must_leave(self, name: str, outcome: Outcome, down: int) -> bool:
+    def _cannot(self, claimed: Claim) -> Outcome:
+        row = claimed.row
+        text = f'"{row.connection}" cannot do "{row.action.kind}"; name another connection in `routing`'
+        with self._db.write() as tx:
+            kept = outbox.fail(tx, claimed, self._clock(), text)
+        return Outcome("failed" if kept else "fenced")
+
+    def _must_leave(self, name: str, outcomes: Sequence[Outcome], down: int) -> bool:
         """Sit out a short rest that the target asked for; True where the rest of the batch must wait longer."""
         now = self._clock()
         if down >= DOWN_AFTER:
             self._pause(name, now + timedelta(seconds=DOWN_S))
             return True
-        if outcome.rest_until is None:
+        rest_until = max((each.rest_until for each in outcomes if each.rest_until), default=None)
+        if rest_until is None:
             return False
-        wait = max((outcome.rest_until - now).total_seconds(), 0.0)
+        wait = max((rest_until - now).total_seconds(), 0.0)
         rested = self._rested_s.get(name, 0.0) + wait
         if rested > self._pace.patience_s:
             # It has been asking us to slow down for a while: leave it alone for as long again.
-            self._pause(name, max(outcome.rest_until, now + timedelta(seconds=self._pace.patience_s)))
+            self._pause(name, max(rest_until, now + timedelta(seconds=self._pace.patience_s)))
             return True
         self._rested_s[name] = rested           # one thread a connection
         self._sleep(wait)
@@ -174,18 +206,19 @@ class _Run:
             return str(error)
         return sink or f'the connection "{name}" can only read; name another one in `routing`'
 
-    def _put_off(self, claims: Iterator[Claim], trouble: str) -> None:
+    def _put_off(self, unbegun: dict[IdempotencyKey, Claim], trouble: str) -> None:
         due = self._clock() + timedelta(seconds=NOT_READY_S)
-        for claimed in claims:
+        for key, claimed in list(unbegun.items()):
             with self._db.write() as tx:
                 kept = outbox.put_off(tx, claimed, due, trouble)
+            del unbegun[key]
             self._count(claimed.row, Outcome("put_off" if kept else "fenced"))
 
-    def _release(self, claims: Iterator[Claim]) -> None:
-        unbegun = list(claims)
-        if unbegun:
+    def _release(self, unbegun: Iterable[Claim]) -> None:
+        claims = list(unbegun)
+        if claims:
             with self._db.write() as tx:
-                for claimed in unbegun:
+                for claimed in claims:
                     outbox.release(tx, claimed)
 
     def _count(self, row: OutboxRow, outcome: Outcome) -> None:

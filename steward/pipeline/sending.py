@@ -68,14 +68,14 @@ def send(
     """Do the action of a claimed row as its class allows, and write down what became of it."""
     with db.write() as tx:
         now = clock()
-        closed = _close_unsent(tx, claimed, delivery_class, now)
+        closed = close_unsent(tx, claimed, delivery_class, now)
         lease_s = max(pace.lease_s, pace.settle_s)
         begun = None if closed else outbox.sending(tx, claimed, now, lease_s)
     if closed or begun is None:
         return closed or Outcome("fenced")
     if clock() >= now + timedelta(seconds=lease_s):
         return Outcome("fenced")               # we were put to sleep; another worker may be at it
-    attempt = _Attempt(db, begun, sink, delivery_class, clock, pace)
+    attempt = Attempt(db, begun, sink, delivery_class, clock, pace)
     return attempt.run(resent=claimed.resumed and delivery_class is DeliveryClass.C)
 
 
@@ -85,10 +85,10 @@ def delay_s(key: str, tries: int, attempt: int) -> float:
     return SCHEDULE_S[min(tries, len(SCHEDULE_S) - 1)] * (0.8 + 0.4 * draw)
 
 
-def _close_unsent(tx: Connection, claimed: Claim, delivery_class: DeliveryClass, now: datetime) -> Outcome | None:
+def close_unsent(tx: Connection, claimed: Claim, delivery_class: DeliveryClass, now: datetime) -> Outcome | None:
     """Close a row that must not be sent at all."""
     row, c = claimed.row, delivery_class is DeliveryClass.C
-    late = _is_late(row, now)
+    late = is_late(row, now)
     if c and claimed.resumed and (row.on_unknown == "hold" or late or _doubts(tx, row) >= MOST_DOUBTS):
         text = f'{receipts.DIED}; "{row.connection}" cannot be asked. See whether it is there, then run: {_retry(row)}'
         return _outcome("unknown", outbox.unknown(tx, claimed, now, text))
@@ -101,7 +101,7 @@ def _close_unsent(tx: Connection, claimed: Claim, delivery_class: DeliveryClass,
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class Attempt:
     """One try, from the first byte to the result."""
 
     _db: Database
@@ -113,30 +113,37 @@ class _Attempt:
 
     def run(self, resent: bool) -> Outcome:
         row = self._begun.row
-        late = _is_late(row, self._clock())
+        late = is_late(row, self._clock())
         # A first try cannot have happened before; a class A target needs no asking unless sending is over.
         look = row.attempts > 1 and (self._class is DeliveryClass.B or (late and self._class is DeliveryClass.A))
         try:
             proof = self._sink.find(row.action, row.key) if look else None
             if proof is None and not late:
                 proof = self._sink.deliver(row.action, row.key)
-        except RateLimited as error:
-            return self._rate_limited(error)
-        except TryAgain as error:
-            return self._again(str(error), down=isinstance(error, Unavailable))
-        except LookFirst as error:
-            return self._in_doubt(str(error))
-        except StewardError as error:
-            return self._end("failed", str(error))
         except Exception as error:  # noqa: BLE001  whatever a connector raises, the other rows go on
-            return self._bug(error)
+            return self.failed(error)
         if proof is None:
             return self._end("expired", "")
-        return self._done(proof, resent)
+        return self.done(proof, resent)
 
-    def _done(self, proof: Receipt, resent: bool = False) -> Outcome:
+    def failed(self, error: Exception, *, look: bool = True) -> Outcome:
+        """Write down that the sink raised `error`; `look` at once for what may have been done (class B)."""
+        if isinstance(error, RateLimited):
+            return self._rate_limited(error)
+        if isinstance(error, TryAgain):
+            return self._again(str(error), down=isinstance(error, Unavailable))
+        if isinstance(error, LookFirst):
+            return self._in_doubt(str(error), look)
+        return self._end("failed", str(error)) if isinstance(error, StewardError) else self._bug(error)
+
+    def done(self, proof: Receipt, resent: bool = False) -> Outcome:
+        """Write down that it is done."""
         with self._db.write() as tx:
-            kept = outbox.complete(tx, self._begun, proof, self._clock())
+            return self.done_in(tx, proof, resent)
+
+    def done_in(self, tx: Connection, proof: Receipt, resent: bool = False) -> Outcome:
+        """As `done`, within a transaction of others."""
+        kept = outbox.complete(tx, self._begun, proof, self._clock())
         return _outcome("found" if proof.found else "delivered", kept, resent)
 
     def _end(self, what: str, text: str, outcome: str = "give_up") -> Outcome:
@@ -171,17 +178,17 @@ class _Attempt:
             kept = outbox.again(tx, self._begun, now, due, trouble=text, outcome=outcome)
         return Outcome("later" if kept else "fenced", down=down)
 
-    def _in_doubt(self, text: str) -> Outcome:
+    def _in_doubt(self, text: str, look: bool) -> Outcome:
         if self._class is DeliveryClass.A:
             return self._again(text, outcome="unknown")
         if self._class is DeliveryClass.C:
             return self._hold_or_resend(text)
         try:
-            proof = self._sink.find(self._begun.row.action, self._begun.row.key)
+            proof = self._sink.find(self._begun.row.action, self._begun.row.key) if look else None
         except Exception:  # noqa: BLE001  looking failed too; the row stays in doubt and is looked for later
             proof = None
         # "Not there" counts only once the target's search has caught up with its writes.
-        return self._done(proof) if proof else self._again(text, outcome="unknown", least_s=self._pace.settle_s)
+        return self.done(proof) if proof else self._again(text, outcome="unknown", least_s=self._pace.settle_s)
 
     def _hold_or_resend(self, text: str) -> Outcome:
         row = self._begun.row
@@ -204,7 +211,8 @@ class _Attempt:
         return self._again(text, outcome="bug", least_s=self._pace.settle_s)
 
 
-def _is_late(row: OutboxRow, now: datetime) -> bool:
+def is_late(row: OutboxRow, now: datetime) -> bool:
+    """Whether the time in which the action made sense is over."""
     return row.not_after is not None and now >= row.not_after
 
 

@@ -7,14 +7,14 @@ apply is decided by the manifest; `Connector.waivers` exempts from a rule (or `a
 from __future__ import annotations
 
 from steward.contracts import Connector
-from steward.kit.battery import inboxes, manifest, reads, writes
+from steward.kit.battery import batches, inboxes, manifest, reads, writes
 from steward.kit.battery.bench import Bench, Rule
 from steward.kit.battery.manifest import HEADINGS, waiver
 
 __all__ = ["HEADINGS", "RULES", "Bench", "Rule", "rules_for", "run", "waiver"]
 
 RULES: dict[str, Rule] = {
-    rule.name: rule for module in (manifest, reads, writes, inboxes) for rule in module.RULES
+    rule.name: rule for module in (manifest, reads, writes, batches, inboxes) for rule in module.RULES
 }
 
 
