@@ -172,7 +172,8 @@ class Connector:
     """The manifest. `load_*` are called late so that listing connectors imports no vendor library.
 
     `streams` are pulled in their order: what others point at comes first. `waivers` exempt the connector
-    from a rule of the battery, with the reason.
+    from a rule of the battery, with the reason. `confirmed`: what we rely on at the vendor ("Retry-After is
+    in seconds"), and who says so: "official spec …", "client library …", "third party …", else "UNCONFIRMED".
     """
 
     name: str
@@ -185,3 +186,4 @@ class Connector:
     inbox: bool = False
     folder: Path | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
+    confirmed: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The page about playbooks, kept true: playbooks/README.md in, the same with every table made anew out.
+"""The pages about playbooks and connectors, kept true: a README.md in, the same with every table made anew out.
 
     python -m steward.handbook          write it (make docs)
 
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+from steward.contracts import Connector
 from steward.engine import field_table as words
 from steward.engine import moments
 from steward.engine.expression import ALWAYS, All, Any, Expression, Leaf, Not
@@ -39,7 +40,7 @@ from steward.engine.load import load_folder
 from steward.facts.catalog import as_table, catalog
 from steward.model.events import EVENTS
 from steward.model.facts import FactSpec
-from steward.wiring import shipped_playbooks
+from steward.wiring import installed, shipped_playbooks
 
 PAGE, VOLUMES = "README.md", "volumes.json"
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -75,17 +76,59 @@ def refreshed(page: str, folder: Path) -> str:
         "steward.handbook.events": events,
         "steward.facts.catalog.as_table": partial(as_table, known),
     }
+    return _filled(page, made)
+
+
+def refreshed_connectors(page: str, connectors: Mapping[str, Connector]) -> str:
+    """connectors/README.md with its tables anew."""
+    return _filled(page, {
+        "steward.handbook.connectors_table": partial(connectors_table, connectors),
+        "steward.handbook.confirmed_table": partial(confirmed_table, connectors),
+    })
+
+
+def _filled(page: str, made: Mapping[str, Callable[[], str]]) -> str:
     return _PLACE.sub(lambda place: f"{place[1]}{made[place[2]]()}{place[3]}", page)
 
 
 def main() -> int:
-    """Write the page anew; says whether it was out of date."""
-    file = shipped_playbooks() / PAGE
-    before = file.read_text(encoding="utf-8")
-    after = refreshed(before, file.parent)
-    file.write_text(after, encoding="utf-8")
-    sys.stdout.write(f"{file}: {'was true already' if after == before else 'written anew'}\n")
+    """Write the pages anew; says whether they were out of date."""
+    import connectors
+
+    playbooks = shipped_playbooks()
+    for file, anew in (
+        (playbooks / PAGE, partial(refreshed, folder=playbooks)),
+        (Path(connectors.__path__[0]) / PAGE, partial(refreshed_connectors, connectors=installed())),
+    ):
+        before = file.read_text(encoding="utf-8")
+        after = anew(before)
+        file.write_text(after, encoding="utf-8")
+        sys.stdout.write(f"{file}: {'was true already' if after == before else 'written anew'}\n")
     return 0
+
+
+# ---- the connectors ----
+
+def connectors_table(connectors: Mapping[str, Connector]) -> str:
+    """What each reads, does and takes."""
+    rows = [
+        f"| [`{name}`]({name}/README.md) | {each.title} | {', '.join(f'`{stream}`' for stream in each.streams)} | "
+        f"{', '.join(f'`{kind}` ({how})' for kind, how in each.actions.items())} | {'yes' if each.inbox else ''} |"
+        for name, each in connectors.items()
+    ]
+    return "\n".join((
+        "| connector | for | reads | does (delivery class) | webhooks |", "|---|---|---|---|---|", *rows))
+
+
+def confirmed_table(connectors: Mapping[str, Connector]) -> str:
+    """What each relies on at its vendor, and who says that it is so."""
+    rows = [f"| `{name}` | {_cell(fact)} | {_cell(by)} |" for name, each in connectors.items()
+            for fact, by in each.confirmed.items()]
+    return "\n".join(("| connector | we rely on | confirmed by |", "|---|---|---|", *rows))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 # ---- the library ----

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from steward.cli import show
 from steward.cli.options import DEFAULT, Options
-
-if TYPE_CHECKING:
-    from steward.contracts import Connector
 
 
 def list_(*, options: Options = DEFAULT) -> int:
@@ -42,17 +38,6 @@ def list_(*, options: Options = DEFAULT) -> int:
               "Next: connectors/NAME/README.md says what to grant; put it into steward.yaml, then: "
               + options.command("connector check"))
     return 0
-
-
-def as_table(connectors: Mapping[str, Connector]) -> str:
-    """The same as a Markdown table, for `connectors/README.md`."""
-    rows = [
-        f"| [`{name}`]({name}/README.md) | {each.title} | {', '.join(f'`{stream}`' for stream in each.streams)} | "
-        f"{', '.join(f'`{kind}` ({how})' for kind, how in each.actions.items())} | {'yes' if each.inbox else ''} |"
-        for name, each in connectors.items()
-    ]
-    return "\n".join((
-        "| connector | for | reads | does (delivery class) | webhooks |", "|---|---|---|---|---|", *rows))
 
 
 def check(*names: str, options: Options = DEFAULT) -> int:

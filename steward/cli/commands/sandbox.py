@@ -38,7 +38,8 @@ def serve(
         signal.signal(number, lambda *_: stopped.set())
     described = {
         name: {"url": sandbox.url, "settings": sandbox.settings(), "ledger": f"{sandbox.url}/_sandbox/ledger",
-               "calls": f"{sandbox.url}/_sandbox/calls", "faults": f"{sandbox.url}/_sandbox/faults"}
+               "calls": f"{sandbox.url}/_sandbox/calls", "faults": f"{sandbox.url}/_sandbox/faults",
+               "weather": f"{sandbox.url}/_sandbox/weather"}
         for name, sandbox in started.items()
     }
     if json_:
