@@ -207,6 +207,23 @@ class Hub:
             raise ConfigError(f'no playbook "{name}" is live{meant_or_all(name, known)}')
         return known[name]
 
+    def named(self, label: str) -> Playbook:
+        """The version that is written as people see it, "health_drop@7c1e", by as few digits as tell it apart.
+
+        Raises:
+            ConfigError: there is no such version, or several; or it can be read no more.
+        """
+        from steward.model.versions import meant
+        from steward.store import versions
+
+        name, _, beginning = label.partition("@")
+        with self.db.read() as tx:
+            found = meant(beginning, name, versions.of(tx, name))
+        playbook = self.version(name, found)
+        if playbook is None:
+            raise ConfigError(f'"{label}" can be read no more: a fact or a calendar that it names is gone')
+        return playbook
+
     def version(self, name: str, version: str) -> Playbook | None:
         """A version of the playbook `name`, in the mode of what is live; None where it is not kept, or not readable."""
         from steward.engine.load import reload

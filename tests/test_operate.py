@@ -300,6 +300,21 @@ def test_a_rollback_brings_back_version_and_mode_and_can_be_taken_back(database:
         operate.rollback(database, "dropp", "bo", LATER)
 
 
+def test_a_rollback_goes_to_the_version_that_is_named(database: Any) -> None:
+    """Two edits later, the good one is not the one before."""
+    for version in ("aaaa1111", "aaaa2222", "bbbb3333"):
+        operate.apply(database, [playbook(mode=Mode.RAMP, ramp=0.25, version=version)], "ana", NOW)
+
+    back = operate.rollback(database, "drop", "bo", LATER, to="aaaa1")
+    again = operate.rollback(database, "drop", "bo", LATER, to="aaaa1111")
+
+    assert (back.now.version, back.now.mode, back.now.ramp, back.changed) == ("aaaa1111", "ramp", 0.25, True)
+    assert not again.changed
+    assert live(database)["drop"] == ("aaaa1111", "ramp", "bo")
+    with pytest.raises(StewardError, match="more than one version: aaaa1, aaaa2"):
+        operate.rollback(database, "drop", "bo", LATER, to="aaaa")
+
+
 def test_there_is_nothing_to_roll_back_to_before_a_second_version(database: Any) -> None:
     """The answer names what stops it instead."""
     operate.apply(database, [playbook()], "ana", NOW)

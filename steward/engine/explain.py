@@ -19,6 +19,7 @@ from steward.engine.moves import cooldown_from
 from steward.engine.walk import Walked, clause_text, walk
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.model.facts import FactSpec
+from steward.model.versions import short
 
 _RUNS = (State.ACTIVE, State.RECOVERING)
 
@@ -28,6 +29,7 @@ class Standing:
     """Where the subject stands, besides its facts.
 
     `entry`: the decision by which the open enrollment became active. `live`: the version that is live ("": this one).
+    `versions`: those of the playbook that are stored, beside which one is shown by its first digits.
     `room`: what the owner has in hand, "owner has 11 of 15 open". `asked`: the events that ask for entry now.
     """
 
@@ -37,6 +39,7 @@ class Standing:
     gates: Gates = field(default_factory=Gates)
     entry: Decision | None = None
     live: str = ""
+    versions: tuple[str, ...] = ()
     room: str = ""
     asked: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
@@ -58,6 +61,7 @@ class Explanation:
     clauses: tuple[Clause, ...]
     verdict: Verdict
     fired: str                              # what was seen when it became active; "" before that
+    label: str                              # "health_drop@7c1e"
     pinned: str                             # "live is 9a2b": the version that others enter with; "" where it is this
     trigger: str                            # what must happen besides the conditions; "" for a condition
     gates: str
@@ -68,7 +72,7 @@ class Explanation:
     def text(self) -> str:
         """The whole of it, as people read it."""
         progress = f" ({self.progress})" if self.progress else ""
-        head = (f"{self.name or self.account_id} · {self.playbook_id}@{self.version} · {self.at:%Y-%m-%d %H:%M}Z · "
+        head = (f"{self.name or self.account_id} · {self.label} · {self.at:%Y-%m-%d %H:%M}Z · "
                 f"{self.state.upper()}{progress}")
         said = [("version ", self.pinned), ("fired   ", self.fired), ("trigger ", self.trigger)]
         before = [f"  {what} {text}" for what, text in said if text]
@@ -93,7 +97,8 @@ def explain(
         name=" ".join(str(named).split()) if named else "",
         playbook_id=playbook.id, version=playbook.version, at=now, state=state, progress=progress,
         scope=scope.clauses if scope else (), clauses=walked.clauses, verdict=walked.verdict,
-        fired=_fired(standing.entry, catalog), pinned=_pinned(playbook, standing),
+        fired=_fired(standing.entry, catalog),
+        label=f"{playbook.id}@{short(playbook.version, standing.versions)}", pinned=_pinned(playbook, standing),
         trigger="" if entered else _trigger(playbook, standing),
         gates=_gates(playbook, standing, scope, row, now), steps=standing.steps,
         next=_next(playbook, standing, walked, scope),
@@ -121,7 +126,8 @@ def _fired(entry: Decision | None, catalog: Mapping[str, FactSpec]) -> str:
 def _pinned(playbook: Playbook, standing: Standing) -> str:
     if standing.enrollment is None or standing.live in ("", playbook.version):
         return ""
-    return f"{playbook.version}, with which it entered; live is {standing.live}"
+    was, live = (short(each, standing.versions) for each in (playbook.version, standing.live))
+    return f"{was}, with which it entered; live is {live}"
 
 
 def _trigger(playbook: Playbook, standing: Standing) -> str:

@@ -325,7 +325,7 @@ class Playbook:
 
     @property
     def label(self) -> str:
-        """ "health_drop@7c1e09ab"."""
+        """ "health_drop@7c1e09ab", its version in full."""
         return f"{self.id}@{self.version}"
 
     def steps(self) -> Iterator[Step]:

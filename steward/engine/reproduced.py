@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from steward.engine.played import Entry, Probed
 from steward.model.enrollments import Enrollment, State
+from steward.model.versions import short
 
 FAR = timedelta(days=45)                    # an entry of the replay that is further off is another story
 
@@ -45,9 +46,9 @@ class Reproduced:
 
 def compare(
     real: Sequence[Enrollment], entries: Sequence[Entry], probed: Mapping[str, Probed], version: str, *,
-    span: tuple[datetime, datetime], tolerance: timedelta,
+    span: tuple[datetime, datetime], tolerance: timedelta, versions: Sequence[str] = (),
 ) -> Reproduced:
-    """Match every real enrollment with at most one entry, the nearest first."""
+    """Match every real enrollment with at most one entry, the nearest first; `versions` are those that are stored."""
     left: dict[str, list[Entry]] = {}
     for entry in entries:
         left.setdefault(entry.subject_id, []).append(entry)
@@ -59,7 +60,9 @@ def compare(
             left[each.subject_id].remove(near)
             found += 1
             continue
-        why = _why(each, near, probed.get(each.id), version, tolerance)
+        other = "" if each.version == version else (
+            f"; it entered on version {short(each.version, versions)}, this is {short(version, versions)}")
+        why = _why(each, near, probed.get(each.id), other, tolerance)
         not_found.append(NotReproduced(each.id, each.subject_id, each.entered_at, why))
     begins, ends = span
     extra = sum(begins <= entry.entered_at <= ends for entries_ in left.values() for entry in entries_)
@@ -70,14 +73,13 @@ def _nearest(entries: Sequence[Entry], at: datetime) -> Entry | None:
     return min(entries, key=lambda entry: abs(entry.entered_at - at), default=None)
 
 
-def _why(real: Enrollment, near: Entry | None, probed: Probed | None, version: str, tolerance: timedelta) -> str:
+def _why(real: Enrollment, near: Entry | None, probed: Probed | None, other: str, tolerance: timedelta) -> str:
     assert real.entered_at is not None
     cause = real.cause or ""
     if cause.startswith("manual:"):
         return "a person enrolled it by hand"
     if probed is None or probed.at - real.entered_at > tolerance:
         return "no snapshot was stored soon after it"
-    other = "" if real.version == version else f"; it entered on version {real.version}, this is {version}"
     if near is not None and abs(near.entered_at - real.entered_at) <= FAR:
         way = "earlier" if near.entered_at < real.entered_at else "later"
         days = max(round(abs(near.entered_at - real.entered_at) / timedelta(days=1)), 1)

@@ -16,6 +16,7 @@ from steward.engine.canonical import canonical
 from steward.engine.language import Mode, Playbook, Subject
 from steward.model.enrollments import Decision, State
 from steward.model.errors import StewardError
+from steward.model.versions import meant, short
 from steward.model.words import meant_or_all
 from steward.store import audit, digests, enrollments, outbox, releases, versions
 from steward.store.database import Database, alone
@@ -69,20 +70,29 @@ def _apply_one(  # noqa: PLR0917  what, over what, by whom and when
     return _release(tx, "apply", new, before)
 
 
-def rollback(db: Database, playbook_id: str, by: str, now: datetime, note: str = "") -> Released:
+def rollback(
+    db: Database, playbook_id: str, by: str, now: datetime, note: str = "", *, to: str = "",
+) -> Released:
     """Make the version live again that was live before this one, in the mode and with the priority that it had.
 
+    With `to`, the first digits of a version, that one.
+
     Raises:
-        StewardError: the playbook is not live, or there was no other version before.
+        StewardError: the playbook is not live, there was no other version before, or `to` means no single one.
     """
     with db.write() as tx:
         alone(tx, "evaluate")
         before = _live(tx, playbook_id)
         past = releases.history(tx, playbook_id)
-        earlier = next((each for each in past if each.version != before.version and each.mode not in _STANDS), None)
+        stored = versions.of(tx, playbook_id)
+        wanted = meant(to, playbook_id, stored) if to else ""
+        if wanted == before.version:
+            return Released(before, before, changed=False)
+        earlier = next((each for each in past if each.mode not in _STANDS and (
+            each.version == wanted if wanted else each.version != before.version)), None)
         if earlier is None:
             raise StewardError(
-                f'"{playbook_id}" had no other version before {before.version}. To stop it, run: '
+                f'"{playbook_id}" had no other version before {short(before.version, stored)}. To stop it, run: '
                 f"steward playbook pause {playbook_id}")
         return _release(tx, "rollback", replace(earlier, applied_at=now, by=by, note=note), before)
 

@@ -28,6 +28,11 @@ def known(tx: Connection) -> set[tuple[str, str]]:
             for row in tx.execute(select(playbook_version.c.playbook_id, playbook_version.c.version))}
 
 
+def of(tx: Connection, playbook_id: str) -> list[str]:
+    """The versions of the playbook that are stored."""
+    return list(tx.scalars(select(playbook_version.c.version).where(playbook_version.c.playbook_id == playbook_id)))
+
+
 def body(tx: Connection, playbook_id: str, version: str) -> str | None:
     """The canonical form, None where that version was never evaluated."""
     found: str | None = tx.scalar(select(playbook_version.c.body).where(

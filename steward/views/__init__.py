@@ -17,12 +17,13 @@ from steward.views.lines import (
     Touched,
 )
 from steward.views.plans import plan
-from steward.views.releases import PlaybookLine, history, playbooks, silences
+from steward.views.releases import PlaybookLine, history, playbooks, short_versions, silences
 from steward.views.waiting import WaitingLine, waiting
 
 __all__ = [
     "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
     "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
     "account", "accounts", "enrollments", "explain", "explain_all", "find_account",
-    "history", "match_reviews", "outbox", "plan", "playbooks", "silences", "summary", "touched", "waiting",
+    "history", "match_reviews", "outbox", "plan", "playbooks", "short_versions", "silences", "summary", "touched",
+    "waiting",
 ]

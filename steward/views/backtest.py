@@ -173,8 +173,8 @@ def _reproduced(  # noqa: PLR0917  # plain parts
     for block in played.blocks(replay.columns):
         replay.play(block)
     tolerance = max(spacing(played.instants), _DAY)
-    return compare(real, replay.entries, replay.probed, playbook.version,
-                   span=(max(begins, live_from), ends), tolerance=tolerance)
+    return compare(real, replay.entries, replay.probed, playbook.version, span=(max(begins, live_from), ends),
+                   tolerance=tolerance, versions=[each.version for each in released])
 
 
 def _live_from(released: Sequence[Release], ends: datetime) -> datetime | None:

@@ -158,8 +158,8 @@ class _Asking:
         calendar, gates = self._calendar(playbook, row), self._gates(playbook, seen, subject, way)
         standing = Standing(
             calendar, way.opened, way.closed, gates, way.entry, self.live.version,
-            "" if self.then else self._room(playbook, row), self._asking(playbook, subject),
-            self._steps(playbook, way, calendar, gates))
+            tuple(versions.of(self.tx, self.live.id)), "" if self.then else self._room(playbook, row),
+            self._asking(playbook, subject), self._steps(playbook, way, calendar, gates))
         named = {**row, "account.name": name_of(row, self.tx, str(row["account_id"]))}
         return explain_row(playbook, named, self.catalog, self.moment, standing, sources=self.account.sources)
 

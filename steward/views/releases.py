@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from steward.model.versions import short
 from steward.store import enrollments as store_enrollments
-from steward.store import releases
+from steward.store import releases, versions
 from steward.store import silences as store_silences
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from steward.store.database import Database
     from steward.store.releases import Release
     from steward.store.silences import Silence
+
+Short = Callable[[str, str], str]          # (playbook id, version) in, the version as it is shown out
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,15 @@ def history(db: Database, playbook_id: str) -> list[Release]:
     """Every release of the playbook, the newest first."""
     with db.read() as tx:
         return releases.history(tx, playbook_id)
+
+
+def short_versions(db: Database) -> Short:
+    """How a version of a playbook, (id, version), is shown to people: its first digits, as many as tell it apart."""
+    by_playbook = defaultdict[str, list[str]](list)
+    with db.read() as tx:
+        for playbook_id, version in versions.known(tx):
+            by_playbook[playbook_id].append(version)
+    return lambda playbook_id, version: short(version, by_playbook[playbook_id])
 
 
 def silences(db: Database, now: datetime | None = None) -> list[Silence]:

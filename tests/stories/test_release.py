@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ connections:
           external_id: Id
           columns: {name: Name, lifecycle: {constant: customer}, arr: {column: ARR, currency: EUR}}
   slack: {connector: slack, settings: %(slack)s}
-store: {data_dir: data}
+store: {data_dir: data, url: %(url)s}
 playbooks: playbooks
 routing: {message: slack, channel: cs-alerts}
 """
@@ -57,6 +58,9 @@ do:
 %(do)s
 """
 FEW = 3
+pytestmark = pytest.mark.parametrize("database_url", [
+    "sqlite", *([pytest.param("postgresql", marks=pytest.mark.postgres)] if os.environ.get("STEWARD_TORTURE") else []),
+], indirect=True)
 
 
 @dataclass
@@ -92,7 +96,7 @@ class Rows:
 
 
 @pytest.fixture
-def rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[int], Rows]]:
+def rows(database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[int], Rows]]:
     """Makes the company with so many accounts, synced; three of them pay more than 500k, all pay more than 5k."""
     with SlackSandbox() as slack:
         def make(accounts: int) -> Rows:
@@ -100,7 +104,8 @@ def rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callabl
             (tmp_path / "playbooks").mkdir()
             lines = [f"{at},Account {at},{600_000 if at < FEW else 6_000 + at}" for at in range(accounts)]
             (tmp_path / "exports/accounts.csv").write_text("\n".join(("Id,Name,ARR", *lines)) + "\n")
-            (tmp_path / "steward.yaml").write_text(CONFIG % {"slack": json.dumps(slack.settings())})
+            (tmp_path / "steward.yaml").write_text(CONFIG % {
+                "slack": json.dumps(slack.settings()), "url": json.dumps(database_url)})
             made = Rows(tmp_path, slack, capsys)
             made.steward("sync")
             return made
@@ -168,19 +173,26 @@ def test_an_edit_leaves_those_in_flight_on_their_version(rows: Any, story: Any) 
     refused = us.steward("playbook", "migrate", "steps", code=2)
     shown = us.steward("playbook", "migrate", "steps", "--yes")
     moved = us.states("steps")
+    beside = us.steward("playbook", "plan", "steps", "--against", f"steps@{first[:4]}")
     back = us.steward("playbook", "rollback", "steps", "--by", "ana")
     live = us.json("playbook", "list")["playbooks"][0]
+    forth = us.steward("playbook", "rollback", f"steps@{second[:4]}")
+    again = us.steward("playbook", "rollback", f"steps@{second[:5]}")
 
     assert first != second
     assert pinned == {("active", first): 60}
-    assert f"60 in flight on {first} end on it" in plan
-    assert f"version  {first}, with which it entered; live is {second}" in why
+    assert f"60 in flight on {first[:4]} end on it" in plan
+    assert f"Account 7 · steps@{first[:4]} · " in why
+    assert f"version  {first[:4]}, with which it entered; live is {second[:4]}" in why
     assert "nothing was done" in refused
     assert "do[1] -> do[2]" in shown, "the map: the wait stands one step later now"
-    assert f"steps@{first} -> {second}: 60 in flight" in shown
+    assert f"steps@{first[:4]} -> {second[:4]}: 60 in flight" in shown
     assert moved == {("active", second): 60}
-    assert f"steps@{first} is live again" in back
+    assert f"steps@{first[:4]} is live again" in back
     assert (live["version"], live["differs"], live["by"]) == (first, "edited", "ana")
+    assert f"steps@{second[:4]}, mode live beside {first[:4]}" in beside
+    assert f"steps@{second[:4]} is live again, in place of {first[:4]}" in forth
+    assert f"steps@{second[:4]} is live already" in again
     story.tell(f"--- explain\n{why}\n--- migrate\n{shown}\n--- rollback\n{back}")
 
 

@@ -70,7 +70,7 @@ def test_what_does_not_come_again_is_named_with_the_reason(season: Callable[[int
     assert same is not None
     assert (same.real, same.found) == (2, 0)
     assert all("`when` is not true in the snapshot of" in each.why for each in same.not_found)
-    assert all(f"it entered on version {playbook.version}" in each.why for each in same.not_found)
+    assert all(f"it entered on version {playbook.version[:4]}" in each.why for each in same.not_found)
     looser = us.playbook(TEXT.replace("when: {all: [health.score < 62, renewal.days_left <= 200 days]}", "when: health.score < 70"))
     same = backtest(us.db, looser, *us.ground).reproduced
     assert same is not None

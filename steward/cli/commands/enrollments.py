@@ -30,13 +30,14 @@ def list_(
     with open_hub(options.config) as hub:
         _must_be_known(hub, playbook)
         rows = views.enrollments(hub.db, playbook_id=playbook or None, state=state, limit=limit)
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"enrollments": rows})
         return 0
     show.table(("enrollment", "account", "version", "state", "since", "reason", "acknowledged by",
                 "needs attention"), [
-        (each.id, each.account, each.version, each.state, f"{each.since:%Y-%m-%d %H:%M}", each.reason,
-         each.acknowledged_by or "", "; ".join(each.needs_attention))
+        (each.id, each.account, short(each.playbook_id, each.version), each.state,
+         f"{each.since:%Y-%m-%d %H:%M}", each.reason, each.acknowledged_by or "", "; ".join(each.needs_attention))
         for each in rows
     ])
     show.line(_following(rows, options))

@@ -34,6 +34,7 @@ def backtest(
     options: Options = DEFAULT,
 ) -> int:
     """What PLAYBOOKS would have done over the stored snapshots, and whether they would have been right."""
+    from steward import views
     from steward.views.backtest import backtest as view
     from steward.wiring import open_hub
 
@@ -41,11 +42,12 @@ def backtest(
         chosen = hub.draft(playbooks, file)
         found = [view(hub.db, each, hub.catalog, hub.settings, first=_start(from_), last=_end(to),
                       window=timedelta(days=within)) for each in chosen]
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"backtests": found})
         return 0
     for each in found:
-        _backtest(each)
+        _backtest(each, short(each.playbook_id, each.version))
     name = found[0].playbook_id if len(found) == 1 else "ID"
     show.line(f"Nothing was performed. Next: {options.command(f'playbook apply {name}')}")
     return 0
@@ -53,17 +55,19 @@ def backtest(
 
 def score(*playbooks: str, within: _Days = 180, options: Options = DEFAULT) -> int:
     """How PLAYBOOKS that are live have done: right, in time, acted on, bearable; keep, tune or retire."""
+    from steward import views
     from steward.views.score import score as view
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
         found = [view(hub.db, each, hub.catalog, hub.settings, hub.clock(), window=timedelta(days=within))
                  for each in _live(hub, playbooks)]
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"scores": found})
         return 0
     for each in found:
-        _score(each)
+        _score(each, short(each.playbook_id, each.version))
     name = found[0].playbook_id if len(found) == 1 else "ID"
     show.line(f"Next: {options.command(f'playbook lift {name}')}")
     return 0
@@ -71,17 +75,19 @@ def score(*playbooks: str, within: _Days = 180, options: Options = DEFAULT) -> i
 
 def lift(*playbooks: str, within: _Days = 180, options: Options = DEFAULT) -> int:
     """Whether PLAYBOOKS help: treatment beside control; before the start, what their volume can show."""
+    from steward import views
     from steward.views.lift import lift as view
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
         found = [view(hub.db, each, hub.catalog, hub.settings, hub.clock(), window=timedelta(days=within))
                  for each in _live_or_draft(hub, playbooks)]
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"lifts": found})
         return 0
     for each in found:
-        _lift(each)
+        _lift(each, short(each.playbook_id, each.version))
     name = found[0].playbook_id if len(found) == 1 else "ID"
     following = "score" if all(each.started for each in found) else "plan"
     show.line(f"Next: {options.command(f'playbook {following} {name}')}")
@@ -117,8 +123,8 @@ def _end(day: datetime | None) -> datetime | None:
 
 # ---- how it is told ----
 
-def _backtest(found: Backtest) -> None:
-    show.line(f"{found.playbook_id}@{found.version} over {found.snapshots:,} snapshots of {found.accounts:,}, "
+def _backtest(found: Backtest, version: str) -> None:
+    show.line(f"{found.playbook_id}@{version} over {found.snapshots:,} snapshots of {found.accounts:,}, "
               f"{found.first:%Y-%m-%d} to {found.last:%Y-%m-%d}")
     days = (found.last.date() - found.first.date()).days + 1
     if days < _FEW_DAYS:
@@ -154,9 +160,9 @@ def _backtest(found: Backtest) -> None:
         show.line(f"    {text}")
 
 
-def _score(found: Score) -> None:
+def _score(found: Score, version: str) -> None:
     arms = ", ".join(f"{count} {arm}" for arm, count in sorted(found.arms.items())) or "nobody"
-    show.line(f"{found.playbook_id}@{found.version}: {found.advice}")
+    show.line(f"{found.playbook_id}@{version}: {found.advice}")
     for text in found.because:
         show.line(f"  {show.word(text)}")
     show.line(f"  enrolled: {arms}; {found.open} open")
@@ -180,8 +186,8 @@ def _precision(found: Precision) -> str:
     return f"{found.right} of {found.decided} ({found.low:.0%} to {found.high:.0%})"
 
 
-def _lift(found: Lift) -> None:
-    show.line(f"{found.playbook_id}@{found.version}: {found.outcome}, {found.holdout:.0%} held out")
+def _lift(found: Lift, version: str) -> None:
+    show.line(f"{found.playbook_id}@{version}: {found.outcome}, {found.holdout:.0%} held out")
     for text in found.says:
         show.line(f"  {text}")
     if not found.started:

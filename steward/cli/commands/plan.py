@@ -14,6 +14,7 @@ from steward.cli.options import DEFAULT, AtMost, Options
 if TYPE_CHECKING:
     from steward.engine.language import Playbook
     from steward.engine.plan import Move, Plan
+    from steward.views.releases import Short
     from steward.wiring import Hub
 
 _SHOWN = 20
@@ -23,28 +24,36 @@ _MOST_FACTS = 4
 def plan(
     *playbooks: str,
     file: Annotated[Path | None, Parameter(help="Plan this file instead of what is in the folder.")] = None,
-    against: Annotated[Path | None, Parameter(help="Compare with this file instead of what is live.")] = None,
+    against: Annotated[str, Parameter(
+        help="Compare with this file, or with a version as ID@7c1e, instead of what is live.")] = "",
     limit: AtMost = _SHOWN, options: Options = DEFAULT,
 ) -> int:
     """Who would enter, leave, stay or be held if the drafts of PLAYBOOKS were live, with the deciding clause.
 
     Compares with what is live; where the draft is what is live, with who is enrolled. Performs nothing.
     """
-    from steward.engine.load import load_file
+    from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
         drafts = hub.draft(playbooks, file)
-        before = load_file(against, hub.catalog, hub.settings.playbooks) if against else None
-        plans = plans_of(hub, drafts, before)
+        plans = plans_of(hub, drafts, _other(hub, against) if against else None)
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"plans": [with_sums(each) for each in plans]})
         return 0
-    tell(plans, limit)
+    tell(plans, short, limit)
     names = "".join(f" {name}" for name in playbooks)
     following = f"playbook apply{f' --file {file}' if file else names}"
     show.line(f"Nothing was performed. Next: {options.command(following)}")
     return 0
+
+
+def _other(hub: Hub, against: str) -> Playbook:
+    """The playbook in the file `against`, or the version that is called so."""
+    if "@" in against and not Path(against).exists():
+        return hub.named(against)
+    return hub.draft((), Path(against))[0]
 
 
 def plans_of(hub: Hub, drafts: Sequence[Playbook], before: Playbook | None = None) -> list[Plan]:
@@ -66,11 +75,11 @@ def with_sums(plan: Plan) -> dict[str, object]:
     return {**plain, "arr_entering": plan.arr_entering, "arr_leaving": plan.arr_leaving}
 
 
-def tell(plans: Iterable[Plan], limit: int = _SHOWN) -> None:
-    """Say what each plan would do, at most `limit` accounts of a kind."""
+def tell(plans: Iterable[Plan], short: Short, limit: int = _SHOWN) -> None:
+    """Say what each plan would do, at most `limit` accounts of a kind; `short` gives a version as it is shown."""
     for each in plans:
-        beside = f" beside {each.before}" if each.before else ""
-        show.line(f"{each.playbook_id}@{each.version}, mode {each.mode}{beside}")
+        beside = f" beside {short(each.playbook_id, each.before)}" if each.before else ""
+        show.line(f"{each.playbook_id}@{short(each.playbook_id, each.version)}, mode {each.mode}{beside}")
         for sign, moves in (("+", each.enters), ("-", each.leaves), ("!", each.held)):
             _moves(sign, moves, limit)
         show.line(f"  {len(each.enters)} enter ({_money(each.arr_entering)} ARR), {len(each.leaves)} leave "
@@ -81,7 +90,7 @@ def tell(plans: Iterable[Plan], limit: int = _SHOWN) -> None:
         if each.over_limit is not None:
             show.line(f"  {len(each.enters)} are more than the {each.over_limit} that may enter in one run: "
                       "all of them would wait for approval.")
-        _in_flight(each)
+        _in_flight(each, short)
         if each.enters and each.mode in ("shadow", "paused"):
             show.line(f"  In mode {each.mode} nobody is contacted.")
 
@@ -114,12 +123,12 @@ def _owners(plan: Plan) -> None:
         show.line(f"  by owner: {'; '.join(told[:8])}{more}")
 
 
-def _in_flight(plan: Plan) -> None:
+def _in_flight(plan: Plan, short: Short) -> None:
     """What becomes of those that entered with another version."""
     said = {"pin": "end on it", "migrate": "go on with this one"}
     for each in plan.in_flight:
         if each.becomes in said:
-            show.line(f"  {each.count} in flight on {each.version} {said[each.becomes]}.")
+            show.line(f"  {each.count} in flight on {short(plan.playbook_id, each.version)} {said[each.becomes]}.")
     if any(each.becomes == "migrate" for each in plan.in_flight):
         ways = ", ".join(f"{path} -> {image or 'stays behind'}" for path, image in plan.step_map)
         show.line(f"  steps: {ways}")

@@ -27,12 +27,12 @@ def list_(*, options: Options = DEFAULT) -> int:
 
     with open_hub(options.config) as hub:
         rows = views.playbooks(hub.db, hub.playbooks, hub.drafts.playbooks)
-        wrong = len(errors_of(hub.drafts.findings))
+        wrong, short = len(errors_of(hub.drafts.findings)), views.short_versions(hub.db)
     if options.json:
         show.as_json({"playbooks": rows, "errors_in_drafts": wrong})
         return 0
     show.table(("playbook", "live", "mode", "open", "draft", "since", "by", "title"), [
-        (each.id, each.version, each.mode, each.open, _draft(each),
+        (each.id, short(each.id, each.version), each.mode, each.open, _draft(each, short(each.id, each.draft)),
          f"{each.since:%Y-%m-%d %H:%M}" if each.since else "", each.by, each.title)
         for each in rows
     ])
@@ -45,8 +45,8 @@ def list_(*, options: Options = DEFAULT) -> int:
     return 0
 
 
-def _draft(line: PlaybookLine) -> str:
-    return f"{line.draft} {line.differs}".strip() if line.differs else ""
+def _draft(line: PlaybookLine, version: str) -> str:
+    return f"{version} {line.differs}".strip() if line.differs else ""
 
 
 def check(*files: Path, folder: _FOLDER = None, options: Options = DEFAULT) -> int:

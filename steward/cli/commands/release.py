@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from steward.engine.language import Playbook
     from steward.operate import Moved, Released
+    from steward.views.releases import Short
     from steward.wiring import Hub
 
 
@@ -27,13 +28,14 @@ def apply(
     yes: Yes = False, by: By = chosen.ME, note: Note = "", options: Options = DEFAULT,
 ) -> int:
     """Make the drafts of PLAYBOOKS live, all that differ where none is named: shows the plan first, and asks."""
+    from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
         drafts = [each for each in hub.draft(playbooks, file) if _differs(hub, each)]
         plans = plans_of(hub, drafts) if drafts and _is_derived(hub) else []
         if not options.json:
-            tell(plans)
+            tell(plans, views.short_versions(hub.db))
             _warn(hub, drafts, options)
         again = options.command(" ".join(("playbook apply", *playbooks, *(("--file", str(file)) if file else ()),
                                           "--yes")))
@@ -41,12 +43,14 @@ def apply(
             show.line("Nothing was applied.")
             return 0
         done = hub.apply(drafts, by, note)
+        short = views.short_versions(hub.db)
     if options.json:
         show.as_json({"applied": done, "plans": [with_sums(each) for each in plans]})
         return 0
     for each in done:
-        was = f", before {each.before.version} {each.before.mode}" if each.before else ""
-        show.line(f"{each.now.playbook_id}@{each.now.version} is {_mode(each)}{was}")
+        name = each.now.playbook_id
+        was = f", before {short(name, each.before.version)} {each.before.mode}" if each.before else ""
+        show.line(f"{name}@{short(name, each.now.version)} is {_mode(each)}{was}")
     what = f"applied {_count(len(done), 'playbook')}" if done else "nothing differs from what is live"
     show.line(f"{what}. Next: {options.command('evaluate' if done else 'playbook list')}")
     return 0
@@ -74,14 +78,18 @@ def _is_derived(hub: Hub) -> bool:
 
 
 def rollback(playbook: str, *, by: By = chosen.ME, note: Note = "", options: Options = DEFAULT) -> int:
-    """Make the version of PLAYBOOK live again that was live before, in the mode that it had."""
-    from steward import operate
+    """Make the version of PLAYBOOK live again that was live before, or that is named, as ID@7c1e; in its mode then."""
+    from steward import operate, views
     from steward.wiring import open_hub
 
+    name, _, to = playbook.partition("@")
     with open_hub(options.config) as hub:
-        done = operate.rollback(hub.db, playbook, by, hub.clock(), note)
-    return _told(done, options, f"{playbook}@{done.now.version} is {_mode(done)} again, in place of "
-                                f"{done.before.version if done.before else 'nothing'}", "evaluate")
+        done = operate.rollback(hub.db, name, by, hub.clock(), note, to=to)
+        short = views.short_versions(hub.db)
+    said = f"{name}@{short(name, done.now.version)} is {_mode(done)}"
+    if done.changed:
+        said += f" again, in place of {short(name, done.before.version) if done.before else 'nothing'}"
+    return _told(done, options, said, "evaluate")
 
 
 def pause(playbook: str, *, by: By = chosen.ME, note: Note = "", options: Options = DEFAULT) -> int:
@@ -96,12 +104,13 @@ def pause(playbook: str, *, by: By = chosen.ME, note: Note = "", options: Option
 
 def resume(playbook: str, *, by: By = chosen.ME, note: Note = "", options: Options = DEFAULT) -> int:
     """Let PLAYBOOK go on in the mode that it had before it was paused."""
-    from steward import operate
+    from steward import operate, views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
         done = operate.resume(hub.db, playbook, by, hub.clock(), note)
-    return _told(done, options, f"{playbook}@{done.now.version} is {_mode(done)}", "evaluate")
+        version = views.short_versions(hub.db)(playbook, done.now.version)
+    return _told(done, options, f"{playbook}@{version} is {_mode(done)}", "evaluate")
 
 
 def retire(
@@ -144,18 +153,19 @@ def enroll(playbook: str, account: str, *, by: By = chosen.ME, options: Options 
 
 def migrate(playbook: str, *, yes: Yes = False, by: By = chosen.ME, options: Options = DEFAULT) -> int:
     """Let those in flight on older versions of PLAYBOOK go on with the live one: shows the map, and asks."""
-    from steward import operate
+    from steward import operate, views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        live = hub.live(playbook)
+        live, shown = hub.live(playbook), views.short_versions(hub.db)
         now, older = hub.clock(), (lambda version: hub.version(playbook, version))
+        to = shown(playbook, live.version)
         moves = operate.migrate(hub.db, live, older, by, now, perform=False)
         before = {found.was for found in moves if found.path is None}
         if not options.json:
-            _map(hub, live, moves)
+            _map(hub, live, moves, shown)
         going = sum(each.path is not None for each in moves)
-        if going and not chosen.agreed(f"Let {going} go on with {live.version}?", yes,
+        if going and not chosen.agreed(f"Let {going} go on with {to}?", yes,
                                        options.command(f"playbook migrate {playbook} --yes")):
             return 0
         done = operate.migrate(hub.db, live, older, by, now) if going else moves
@@ -163,19 +173,20 @@ def migrate(playbook: str, *, yes: Yes = False, by: By = chosen.ME, options: Opt
         show.as_json({"playbook": playbook, "to": live.version, "enrollments": [
             {"enrollment": each.enrollment.id, "at": each.path, "trouble": each.trouble} for each in done]})
         return 0
-    stays = f", {len(done) - going} stay on {', '.join(sorted(before))}" if going < len(done) else ""
-    show.line(f"{going} go on with {live.version}{stays}. Next: "
+    left = ", ".join(shown(playbook, each) for each in sorted(before))
+    stays = f", {len(done) - going} stay on {left}" if going < len(done) else ""
+    show.line(f"{going} go on with {to}{stays}. Next: "
               f"{options.command('evaluate' if going else f'enrollments --playbook {playbook}')}")
     return 0
 
 
-def _map(hub: Hub, live: Playbook, moves: Sequence[Moved]) -> None:
+def _map(hub: Hub, live: Playbook, moves: Sequence[Moved], short: Short) -> None:
     """Each older version: which step leads where, and how many stand where."""
     from steward.engine.migrate import step_images
 
     for version, count in sorted(Counter(each.was for each in moves).items()):
         old = hub.version(live.id, version)
-        show.line(f"{live.id}@{version} -> {live.version}: {count} in flight")
+        show.line(f"{live.id}@{short(live.id, version)} -> {short(live.id, live.version)}: {count} in flight")
         for path, image in step_images(old, live) if old else ():
             show.line(f"  {path} -> {image or 'no step: who stands there stays behind'}")
     at = Counter(each.path or "stays" for each in moves)
