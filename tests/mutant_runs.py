@@ -1,8 +1,8 @@
 """Runs tests against mutants: tests are collected once, and each mutant is a fork with one function's code exchanged.
 
 Which tests run is known from a map of the lines that each test reaches (made once by `sys.settrace`, kept in
-.mutants/reach.json). Those that killed most so far run first, then those that aim best at the module; more than `within_s` CPU seconds
-by their own measure are not spent on one mutant, but three always run.
+.mutants/reach.json). First run those that most likely kill for a second of theirs: that killed others of the module, that aim
+at it. More than `within_s` CPU seconds by their own measure are not spent on one mutant, but three always run.
 """
 
 from __future__ import annotations
@@ -190,12 +190,13 @@ def _codes(code: CodeType) -> list[CodeType]:
     return found
 
 
-def chosen(reach: Reach, change: Change, kills: Mapping[str, int], within_s: float) -> list[str]:
-    def aim(test: str) -> float:
-        """High where a test reaches much of the module and little else."""
-        return len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
+def chosen(reach: Reach, change: Change, kills: Mapping[tuple[str, str], int], within_s: float) -> list[str]:
+    def hope(test: str) -> float:
+        """High where a test reaches much of the module and little else, has killed there, and is quick."""
+        aim = len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
+        return aim * (1 + kills.get((change.module, test), 0)) / (0.05 + reach.seconds[test])
 
-    tests = sorted(reach.tests(change), key=lambda each: (reach.seconds[each] > 2, -kills.get(each, 0), -aim(each)))
+    tests = sorted(reach.tests(change), key=hope, reverse=True)
     spent, taken = 0.0, list[str]()
     for test in tests:
         if len(taken) >= 3 and spent + reach.seconds[test] > within_s:
@@ -208,7 +209,7 @@ def chosen(reach: Reach, change: Change, kills: Mapping[str, int], within_s: flo
 def answers(runner: Runner, reach: Reach, changes: Sequence[Change], within_s: float) -> Iterator[str]:
     """For each change: the test that kills it, "" for a survivor, NOTHING_REACHES, or "again" where it needs fresh imports."""
     gc.collect()
-    exchange, kills = Exchange(), Counter[str]()
+    exchange, kills = Exchange(), Counter[tuple[str, str]]()
     gc.freeze()
     for change in changes:
         tests = [each for each in chosen(reach, change, kills, within_s) if each in runner.items]
@@ -217,7 +218,7 @@ def answers(runner: Runner, reach: Reach, changes: Sequence[Change], within_s: f
             continue
         said = in_fork(functools.partial(_child, runner, exchange, change, tests), sum(reach.seconds[t] for t in tests))
         if said not in ("", "again"):
-            kills[said] += 1
+            kills[change.module, said] += 1
         yield said
 
 

@@ -5,8 +5,9 @@
     python tests/mutants.py --most 40 --seed 1                # a random sample of each module, the same every time
 
 One process, on a copy of the code, so that the checkout is never touched. Tests of tests/engine and tests/laws are
-collected once; a mutant runs, in a fork, those that reach its line (see mutant_runs.py). Results are kept in
-.mutants/results.json by the text of the module, so that a run that was stopped goes on where it was.
+collected once; a mutant runs, in a fork, those that reach its line (see mutant_runs.py). Results are kept, a line each,
+in .mutants/results.jsonl by the text of the module, so that a run that was stopped goes on where it was, and so that two
+runs over different modules may go on at once.
 `tests/mutants_accepted.txt` holds those that change nothing that matters, each with its reason; `--table` writes
 what is known to tests/MUTANTS.md.
 """
@@ -231,7 +232,8 @@ def _run(waiting: list[Mutant], within_s: float, results: dict[str, str]) -> Non
         def note(at: int, said: str) -> None:
             outcome = {"": "survived", NOTHING_REACHES: NOTHING_REACHES}.get(said, "killed")
             results[_key(waiting[at])] = outcome
-            (KEPT / "results.json").write_text(json.dumps(results, indent=0, sort_keys=True))
+            with (KEPT / "results.jsonl").open("a") as out:
+                out.write(json.dumps([_key(waiting[at]), outcome]) + "\n")
             print(f"{outcome:9} {waiting[at].name!a}  {said}", flush=True)
 
         functions = [at for at, change in enumerate(changes) if inside(change.tree, change.line)]
@@ -314,9 +316,8 @@ def _key(mutant: Mutant) -> str:
 
 
 def _results() -> dict[str, str]:
-    path = KEPT / "results.json"
-    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    path = KEPT / "results.jsonl"
+    return dict(map(json.loads, path.read_text().splitlines())) if path.exists() else {}
 
 
 def _accepted() -> dict[str, str]:
