@@ -28,18 +28,26 @@ BY_CONTENT = "content:"
 """How the name of a delivery begins that is made of all that the delivery says."""
 
 
+Leases = Callable[[str, Callable[[str], str]], None]
+"""`leases(name, change)`: what is kept under `name` ("" at first) becomes what `change` makes of it, one process at
+a time; `change` may be called again where the first try came to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a connector may use of the outside world besides its own target.
 
     `now` gives an aware UTC instant, `sleep` waits for seconds, `deadline_s` is the most that one
     HTTP call may take from connect to last byte. `public_url` is where callers reach us, for signatures.
+    `leases` is where the budgets of calls (`steward.kit.budget`) are kept for all processes of the install; None:
+    each process keeps its own.
     """
 
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     deadline_s: float = 30.0
     public_url: str = ""
+    leases: Leases | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steward.contracts import Connection, Connector, Tools
+from steward.contracts import Connection, Connector, Leases, Tools
 from steward.model.errors import ConfigError, PlaybookError, TryAgain
 from steward.model.words import meant_or_all
 from steward.settings import Settings, load_settings
@@ -81,8 +81,14 @@ class Hub:
             if name not in self.connectors:
                 known = meant_or_all(name, self.connectors)
                 raise ConfigError(f'"{self.settings.path}" has no connection "{name}"{known}')
-            self._connected[name] = connect(self.connectors[name], name, self.settings, self.clock, self.sleep)
+            self._connected[name] = connect(
+                self.connectors[name], name, self.settings, self.clock, self.sleep, self._leases)
         return self._connected[name]
+
+    def _leases(self, name: str, change: Callable[[str], str]) -> None:
+        from steward.store import budgets
+
+        budgets.change(self.db, name, change)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -343,8 +349,9 @@ class _Late(Mapping[str, Connection]):
         return len(self._hub.connectors)
 
 
-def connect(
+def connect(  # noqa: PLR0917  six parts, each of another kind
     connector: Connector, name: str, settings: Settings, clock: Callable[[], datetime], sleep: Callable[[float], None],
+    leases: Leases | None = None,
 ) -> Connection:
     """The connection `name` of `settings`.
 
@@ -365,7 +372,7 @@ def connect(
         ) from None
     folder = settings.path.parent               # where relative paths of its settings start, as all others do
     paths = {field: folder / value for field, value in own if isinstance(value, Path)}
-    tools = Tools(now=clock, sleep=sleep, public_url=settings.web.public_url)
+    tools = Tools(now=clock, sleep=sleep, public_url=settings.web.public_url, leases=leases)
     return connector.connect(own.model_copy(update=paths), tools)
 
 

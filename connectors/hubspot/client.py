@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from connectors.hubspot.pace import Pace
 from connectors.hubspot.paths import Paths, paths
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.transport import Answer, LineBroke, NotSent
 from steward.contracts import Tools
+from steward.kit.budget import Budget, within
 from steward.kit.http import failure, retry_after_s
 from steward.model.errors import OutcomeUnknown, RateLimited, RecordRejected, StewardError, Unavailable
 
@@ -34,7 +35,9 @@ class Client:
     def __init__(self, settings: HubSpotSettings, tools: Tools) -> None:
         self._settings, self._tools = settings, tools
         self._token = settings.access_token.get_secret_value()
-        self._pace = Pace(tools, settings.searches_per_s, settings.calls_per_10_s)
+        whose = hashlib.sha256(f"{settings.host} {self._token}".encode()).hexdigest()[:16]
+        self._searches = Budget(tools, f"hubspot {whose} searches", settings.searches_per_s, 1.0)
+        self._calls = Budget(tools, f"hubspot {whose} calls", settings.calls_per_10_s, 10.0)
         self._held: Paths | None = None
 
     # ---- reading ----
@@ -176,9 +179,9 @@ class Client:
         return self._call(what, call, write=True, search=False)
 
     def _call(self, what: str, call: Callable[[], Answer], *, write: bool, search: bool) -> Row:
-        self._pace.wait(search=search)
         try:
-            answer = call()
+            with within(self._calls, self._searches) if search else within(self._calls):
+                answer = call()
         except NotSent as error:
             raise Unavailable(f'hubspot: could not connect to "{self._settings.host}": {error}. '
                               "Steward tries again later.") from None

@@ -53,6 +53,7 @@ class HubSpotSandbox(Sandbox):
         self.ten_secondly = self.search_per_second = self.daily = 0
         self.search_cap = 10_000
         self.portal = Portal(self.ledger, self.now)
+        self.breaches: list[str] = []
         self._recent: deque[float] = deque()
         self._searches: deque[float] = deque()
         self._count = 0
@@ -158,8 +159,10 @@ class HubSpotSandbox(Sandbox):
             return replace(reply, body={**reply.body, "message": "You have reached your daily limit.",
                                         "policyName": "DAILY", "requestId": self._correlation()})
         if not _within(self._recent, now, 10, self.ten_secondly):
+            self.breaches.append(f"more than {self.ten_secondly} calls in 10 s")
             return self.error(429, "10")
         if request.path.endswith("/search") and not _within(self._searches, now, 1, self.search_per_second):
+            self.breaches.append(f"more than {self.search_per_second} searches in a second")
             reply = self.error(429)
             return replace(reply, body={**reply.body, "message": "You have reached your secondly limit.",
                                         "policyName": "SECONDLY"})

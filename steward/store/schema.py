@@ -331,6 +331,12 @@ touched = Table(                                           # changed by a call, 
     Column("touched_at", String(40), nullable=False),
 )
 
+budget = Table(                                            # calls leased by name; `steward.kit.budget` reads it
+    "budget", metadata,
+    Column("name", String(255), primary_key=True),
+    Column("leases", Text, nullable=False, default=""),
+)
+
 audit = Table(
     "audit", metadata,
     Column("number", Integer, primary_key=True),

@@ -1,58 +1,21 @@
-"""HubSpot's budgets are kept: by the clock of a test, and by that of the wall."""
+"""HubSpot's budgets are kept on the wire, by one process and by several."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import textwrap
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import pytest
-
-from connectors.hubspot.pace import Pace
 from connectors.hubspot.sandbox import HubSpotSandbox
-from steward.contracts import Tools
+from steward.store.database import Database
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """Time that passes by sleeping only."""
-
-    def __init__(self, *, stands_still: bool = False) -> None:
-        self.at, self.slept, self._still = START, 0.0, stands_still
-
-    def sleep(self, seconds: float) -> None:
-        self.slept += seconds
-        if not self._still:
-            self.at += timedelta(seconds=seconds)
-
-    def tools(self) -> Tools:
-        return Tools(lambda: self.at, self.sleep)
-
-
-@pytest.mark.parametrize("stands_still", [False, True])
-def test_no_window_holds_more_than_its_budget(stands_still: bool) -> None:
-    """A clock that stands still, as in a test, must neither speed calls up nor stop them."""
-    clock = Clock(stands_still=stands_still)
-    pace, made = Pace(clock.tools(), searches_per_s=5, calls_per_10_s=20), []
-    for _ in range(60):
-        pace.wait(search=True)
-        made.append(clock.slept)
-
-    for first in made:
-        assert sum(first <= at < first + 1 for at in made) <= 5
-        assert sum(first <= at < first + 10 for at in made) <= 20
-    assert clock.slept < 31
-
-
-def test_calls_within_the_budget_never_wait() -> None:
-    """Most companies never come near it."""
-    clock = Clock()
-    pace = Pace(clock.tools(), 5, 190)
-    for _ in range(190):
-        pace.wait(search=False)
-
-    assert clock.slept == 0
+PULLS, CALLS_PER_10_S = (12, 40) if os.environ.get("STEWARD_TORTURE") else (3, 100)
 
 
 def test_a_pull_keeps_to_five_searches_a_second_on_the_wire(sandbox: HubSpotSandbox, connect: Any) -> None:
@@ -72,3 +35,46 @@ def test_a_pull_keeps_to_five_searches_a_second_on_the_wire(sandbox: HubSpotSand
     assert {status for _, _, _, status in sandbox.calls} == {200}
     assert max(sum(first <= at < first + 1 for at in searches) for first in searches) <= 5
     assert time.monotonic() - started < 8
+
+
+_ONE_PROCESS = textwrap.dedent("""
+    import json, sys
+    from pathlib import Path
+    from steward.wiring import open_hub
+    with open_hub(Path(sys.argv[1])) as hub:
+        source = hub.connection("hubspot").source
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for _ in range(int(sys.argv[2])):
+            list(source.pull("accounts", sys.argv[3]))
+""")
+
+
+def test_four_processes_together_keep_to_what_the_portal_allows(
+    sandbox: HubSpotSandbox, connect: Any, database: Database, database_url: str, tmp_path: Path,
+) -> None:
+    """Two flows, the web server and a person at a terminal: each by itself would be within the limits."""
+    sandbox.load("companies", [{"id": "1", "updatedAt": "2026-01-01T00:00:00.000Z"}])
+    cursor = list(connect().source.pull("accounts", None))[-1].cursor
+    config = tmp_path / "steward.yaml"
+    settings = sandbox.settings() | {"searches_per_s": 5, "calls_per_10_s": CALLS_PER_10_S}
+    config.write_text(json.dumps({
+        "company": {"name": "Acme", "currency": "USD"}, "store": {"url": database_url, "data_dir": str(tmp_path / "data")},
+        "connections": {"hubspot": {"connector": "hubspot", "settings": settings}},
+    }))
+    sandbox.search_per_second, sandbox.ten_secondly = 5, CALLS_PER_10_S
+    before = len(sandbox.calls)
+    command = [sys.executable, "-c", _ONE_PROCESS, str(config), str(PULLS), str(cursor)]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    for each in running:
+        assert each.stdout
+        assert each.stdout.readline() == "ready\n"
+    for each in running:
+        assert each.stdin
+        each.stdin.write("go\n")
+        each.stdin.flush()
+
+    assert [each.wait(120) for each in running] == [0, 0, 0, 0]
+    assert len(sandbox.calls) - before == 4 * PULLS * 3
+    assert sandbox.breaches == []
+    assert {status for _, _, _, status in sandbox.calls} == {200}
