@@ -51,6 +51,14 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceField:
+    """A field as the source describes it: `kind` in its own words ("picklist"), `values` where it lists all of them."""
+
+    kind: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some records of a stream, and the cursor that may be stored once they are.
 
@@ -58,7 +66,10 @@ class Page:
     column for each usage metric; a day that is sent again replaces that day. `watermark`: every change
     in the source before it is in this page or an earlier one; set on the last page of a pull.
     `progress` is the share of this pull that is done, 0 to 1, where it is known. `anew`: a file that is read from
-    its beginning with this page ("accounts.csv"); what was refused in it before ("accounts.csv row 17") is over.
+    its beginning with this page ("accounts.csv"); what was refused in it before ("accounts.csv row 17") is over
+    once the pull has ended. `schema`: by the source's own names, all fields that its objects or files have now
+    ({"Account": {"Name": …}}), mapped or not; what changed of them since is noticed. Once in a pull is enough; an
+    object that is not named is not judged.
     """
 
     records: Sequence[Record]
@@ -68,6 +79,7 @@ class Page:
     watermark: datetime | None = None
     progress: float | None = None
     anew: str = ""
+    schema: Mapping[str, Mapping[str, SourceField]] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -77,6 +89,19 @@ class Source(Protocol):
         """Every page of `stream` that changed since `after`; all of them when None.
 
         Stopping after any page and pulling again from its cursor loses nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Refetch(Protocol):
+    """A source that can be asked for single records again: those that were refused, or that a person doubts."""
+
+    def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Those of the records as they are now, deleted ones as such where the source still knows of them; an id that
+        is not there any more is left out.
+
+        The pages' cursors and watermarks say nothing. Raises what `pull` raises.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.csvfile import gone
@@ -11,7 +11,7 @@ from connectors.csvfile.cursor import FileState, Place, place_of
 from connectors.csvfile.folder import find, stat_of, version_of
 from connectors.csvfile.rows import Outcome, Reader
 from connectors.csvfile.settings import CsvfileSettings, FileMapping
-from steward.contracts import Cursor, Page, Tools
+from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.kit.tabular import open_table
 from steward.model.errors import StewardError, Unavailable
 from steward.model.records import Noun
@@ -83,6 +83,7 @@ class CsvfileSource:
         part: list[Outcome] = []
         with open_table(path, f"csvfile: {name}", mapping.dialect) as table:
             reader = Reader(name, table.header, mapping)
+            schema = {name: {column: SourceField("column") for column in table.header if column}}
             for row in table.rows:
                 outcome = reader.read(row)
                 seen.note(outcome.id, refused=outcome.refusal is not None)
@@ -91,15 +92,15 @@ class CsvfileSource:
                 part.append(outcome)
                 if len(part) >= self.settings.rows_on_a_page:
                     place.row = row.number
-                    yield _page(part, place, anew, progress)
-                    part, anew = [], ""
+                    yield replace(_page(part, place, anew, progress), schema=schema)
+                    part, anew, schema = [], "", {}
         if stat_of(path, name) != version.stat:
             raise Unavailable(f"csvfile: {name} changed while it was read. Steward reads it again later.")
         state = FileState(version.stat, version.sha, print_)
         if self.settings.deletes(mapping.noun):
             gone.after_reading(old, state, seen)
         place.finished(name, state)
-        yield _page(part, place, anew, progress)
+        yield replace(_page(part, place, anew, progress), schema=schema)
 
 
 def _page(part: list[Outcome], place: Place, anew: str, progress: float) -> Page:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.hubspot.client import MOST_PER_SEARCH, Client, choose
+from connectors.hubspot.client import MOST_PER_PAGE, MOST_PER_SEARCH, Client, choose
 from connectors.hubspot.cursor import ARCHIVED, LOAD, SEARCH, Place, read
 from connectors.hubspot.mapping import Reader, archived_at, person, stages
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.shapes import SHAPES
-from steward.contracts import Cursor, Page, Tools
+from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import Unavailable
 from steward.model.records import Record, Refusal
 
@@ -42,6 +42,17 @@ class HubSpotSource:
             return iter((Page((), replace(place, began=0).cursor(), watermark=self._tools.now()),))
         return _Pull(self._client, self._settings, stream, kind).pages(place)
 
+    def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Those rows as they are now; HubSpot leaves the archived out, and lists owners as a whole only."""
+        if stream == "persons":
+            wanted = set(external_ids)
+            for page in self.pull(stream, None) if wanted else ():
+                yield replace(page, records=[each for each in page.records if each.external_id in wanted], refusals=())
+            return
+        kind = object_of(stream, self._settings)
+        if kind:
+            yield from _Pull(self._client, self._settings, stream, kind).fetch(external_ids)
+
     def _owners(self, place: Place) -> Iterator[Page]:
         while True:
             archived = place.phase == ARCHIVED
@@ -64,14 +75,31 @@ class _Pull:
         self._overlap = settings.overlap_s * 1000
 
     def pages(self, place: Place) -> Iterator[Page]:
+        now, schema = self._open()
+        place = replace(place, began=place.began or _milliseconds(now))
+        for page in self._pages(place):
+            yield replace(page, schema=schema)
+            schema = {}
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[Page]:
+        self._open()
+        for start in range(0, len(ids), MOST_PER_PAGE):
+            rows = self._client.read_batch(self._kind, ids[start:start + MOST_PER_PAGE], self._properties)
+            records, refusals = self._read(rows, self._links(rows))
+            yield Page(records, Cursor(""), refusals)
+
+    def _open(self) -> tuple[datetime, Mapping[str, Mapping[str, SourceField]]]:
+        """Make ready to read; the time now, and what HubSpot says of the object's properties."""
         staged = self._kind in ("deals", "tickets")
         known, now = self._client.properties_and_time(self._kind)
-        place = replace(place, began=place.began or _milliseconds(now))
         self._reader = Reader(
             self._settings, self._stream, self._kind, known=known,
             stages=stages(self._settings, self._client.pipelines(self._kind)) if staged else None,
         )
         self._properties = self._reader.properties()
+        return now, {self._kind: {name: _field(row) for name, row in known.items()}}
+
+    def _pages(self, place: Place) -> Iterator[Page]:
         if place.phase == LOAD:
             yield from self._load(place)
             return
@@ -202,6 +230,12 @@ class _Pull:
         return Unavailable(
             f"hubspot: the search of {self._kind} does not move on: its rows lack {self._shape.modified} or their id. "
             "Steward tries again later.")
+
+
+def _field(row: Row) -> SourceField:
+    options = row.get("options")
+    values = [each.get("value") for each in options if isinstance(each, dict)] if isinstance(options, list) else ()
+    return SourceField(str(row.get("type") or ""), tuple(sorted(str(each) for each in values if each)))
 
 
 def object_of(stream: str, settings: HubSpotSettings) -> str:

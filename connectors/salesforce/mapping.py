@@ -52,7 +52,7 @@ class Mapper:
         """The record of `row`, None where it has no id; and a refusal for every value that could not be read."""
         external_id, refusals = row.get("Id"), []
         if not isinstance(external_id, str) or not external_id.strip():
-            return None, [Refusal(f"{self.table} row", "Id", "the row has no Id")]
+            return None, [Refusal(f"a row of {self.table}", "Id", "the row has no Id")]
         where = f"{self.table} {external_id}"
         modified_at = None
         try:

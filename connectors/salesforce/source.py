@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from connectors.salesforce.client import Client, NoSuchObject
 from connectors.salesforce.mapping import Mapper
 from connectors.salesforce.position import DELETED, DONE, ROWS, Position, next_pull, read, soql
 from connectors.salesforce.settings import SalesforceSettings
-from steward.contracts import Cursor, Page, Tools
+from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import AccessDenied, RecordRejected, Unavailable
 from steward.model.records import Noun, Record, Refusal
 
@@ -33,6 +33,7 @@ class _Object:
     mapper: Mapper
     columns: tuple[str, ...]
     tracks_deletes: bool
+    schema: Mapping[str, SourceField]
 
 
 class SalesforceSource:
@@ -53,11 +54,32 @@ class SalesforceSource:
             position = (Position(ROWS, covered.isoformat()) if position is None
                         else next_pull(position, covered, self._settings.overlap_s))
         if position.phase == ROWS:
+            schema = {about.table: about.schema}
             for page, moved in self._rows(about, position):
                 position = moved
-                yield page
+                yield replace(page, schema=schema)
+                schema = {}
         if position.phase == DELETED:
             yield from self._deletions(about, position)
+
+    def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Those rows as they are now, those in the recycle bin as deleted."""
+        about = self._describe(stream)
+        if isinstance(about, Refusal):
+            return
+        ids = [each for each in external_ids if each.isalnum() and each.isascii()]
+        size = min(self._settings.page_size, 200)
+        for start in range(0, len(ids), size):
+            named = ", ".join(f"'{each}'" for each in ids[start:start + size])
+            asked = f"SELECT {', '.join(about.columns)} FROM {about.table} WHERE Id IN ({named})"  # noqa: S608  letters, digits
+            body = self._client.query(asked, deleted=about.tracks_deletes)
+            while True:
+                records, refusals = _mapped(about.mapper, _list_of(body, "records", about.table))
+                yield Page(records, Cursor(""), refusals)
+                following = body.get("nextRecordsUrl")
+                if body.get("done", True) or not isinstance(following, str):
+                    break
+                body = self._client.more(following)
 
     # ---- rows ----
 
@@ -153,7 +175,8 @@ class SalesforceSource:
         mapper = Mapper(stream, noun, self._settings, present)
         columns = (*mapper.columns, "IsArchived") if "IsArchived" in present else mapper.columns
         tracks_deletes = "IsDeleted" in present and described.get("replicateable") is not False
-        return _Object(table, noun, mapper, columns, tracks_deletes)
+        schema = {each["name"]: _field(each) for each in described["fields"] if isinstance(each.get("name"), str)}
+        return _Object(table, noun, mapper, columns, tracks_deletes, schema)
 
     def _covered(self, about: _Object) -> datetime:
         """Until when a query sees everything: earlier than now while a long transaction has not committed."""
@@ -169,6 +192,12 @@ class SalesforceSource:
         now = self._tools.now()
         kept = position or Position(DONE, datetime.fromtimestamp(0, now.tzinfo).isoformat())
         return Page((), kept.cursor, [refusal], watermark=now, progress=1.0)
+
+
+def _field(described: Mapping[str, Any]) -> SourceField:
+    listed = described.get("picklistValues")
+    values = [each.get("value") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else ()
+    return SourceField(str(described.get("type") or ""), tuple(sorted(str(each) for each in values if each)))
 
 
 def _mapped(mapper: Mapper, rows: Sequence[dict[str, Any]]) -> tuple[list[Record], list[Refusal]]:

@@ -186,7 +186,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One row that could not become a record: where it stands, which field, and why in words."""
+    """One row that could not become a record, or a field of one: where it stands, which field, and why in words.
+
+    What names a record is its kind and its external id with one space between, and nothing else has two words: such a
+    record is asked for again, and the refusal is over once it comes whole.
+    """
 
     where: str                              # "accounts.csv row 17", "Account 001…"
     field: str | None

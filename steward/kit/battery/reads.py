@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from steward.contracts import Page, Source
+from steward.contracts import Page, Refetch, Source
 from steward.kit.battery.bench import Bench, Rule
 from steward.kit.http import MOST_RETRY_AFTER_S
 from steward.kit.sandbox import Fault, Reply, Request
@@ -84,6 +84,20 @@ def _a_second_pull_brings_less(bench: Bench) -> None:
     assert 2 * second <= first, (
         f"a second pull brings {second} of {first} rows: the cursor saves nothing, or seed() changed all of them now"
     )
+
+
+def _what_is_fetched_by_id_is_what_is_pulled(bench: Bench) -> None:
+    for stream in bench.connector.streams:
+        source = bench.connect().source
+        if not isinstance(source, Refetch):
+            continue
+        pulled = {each.external_id: each for page in bench.pull(stream) for each in page.records}
+        wanted = sorted(pulled)[::3]
+        fetched = {each.external_id: each for page in source.fetch(stream, [*wanted, "NoSuchRecord"])
+                   for each in page.records}
+        assert fetched == {name: pulled[name] for name in wanted}, (
+            f'"{stream}": asked for {wanted}, fetch gave {sorted(fetched)}, or other values than the pull')
+        assert not list(source.fetch(stream, [])), f'"{stream}": nothing was asked for, but a page came'
 
 
 # ---- what stands in the records ----
@@ -289,6 +303,7 @@ RULES = (
     Rule("a_pull_resumes_after_any_page", _a_pull_resumes_after_any_page, _reads),
     Rule("a_second_pull_brings_only_what_was_there", _a_second_pull_brings_only_what_was_there, _reads),
     Rule("a_second_pull_brings_less", _a_second_pull_brings_less, _reads),
+    Rule("what_is_fetched_by_id_is_what_is_pulled", _what_is_fetched_by_id_is_what_is_pulled, _reads),
     Rule("values_are_typed_and_never_empty", _values_are_typed_and_never_empty, _reads),
     Rule("unknown_fields_are_ignored", _unknown_fields_are_ignored, _reads),
     Rule("absent_fields_are_missing", _absent_fields_are_missing, _reads),
