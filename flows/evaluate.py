@@ -13,7 +13,7 @@ from flows.hub import with_hub
 @flow(name="evaluate", flow_run_name="evaluate-all-accounts", log_prints=False)
 async def evaluate() -> State[dict[str, int]]:
     """Records become facts, facts become decisions and outbox rows. Safe to run twice: keys are unique."""
-    derived, evaluated = await with_hub(lambda hub: (hub.derive(), hub.evaluate()))
+    derived, written, evaluated = await with_hub(lambda hub: (hub.derive(), hub.write_back(), hub.evaluate()))
     rows = [
         {"playbook": each.playbook_id, "enrolled": each.enrolled, "pending": each.pending, "active": each.active,
          "closed": each.closed, "blocked": each.blocked, "waiting for data": each.waiting, "actions": each.actions}
@@ -23,5 +23,5 @@ async def evaluate() -> State[dict[str, int]]:
     actions = sum(each.actions for each in evaluated.playbooks)
     return Completed(
         message=f"{derived.accounts} accounts, {actions} actions",
-        data={"accounts": derived.accounts, "facts": derived.facts, "actions": actions},
+        data={"accounts": derived.accounts, "facts": derived.facts, "actions": actions, "written back": written.queued},
     )

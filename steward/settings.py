@@ -169,6 +169,23 @@ class Routing(_Block):
     channel: str = ""                                      # where a message goes whose recipient is not found
 
 
+class WriteBack(_Block):
+    """Where one of our facts is written on the account in another system; the name of the `field` alone will do.
+
+    What is not known is left as it stands there; with `empty`, what we wrote before is emptied. `digits` after the
+    point: finer changes are not written. `percent`: a ratio of 0.25 is written as 25.
+    """
+
+    field: str = Field(min_length=1, max_length=100)
+    empty: bool = False
+    digits: Annotated[int, Field(ge=0, le=6)] | None = None
+    percent: bool = False
+
+
+def _write_back(written: object) -> object:
+    return {"field": written} if isinstance(written, str) else written
+
+
 class Web(_Block):
     """The door for HTTP."""
 
@@ -186,6 +203,7 @@ class Settings(_Block):
     connections: dict[str, ConnectionBlock] = Field(default_factory=dict)
     truth: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # "account.name" -> connections, best first
     routing: Routing = Routing()
+    writeback: dict[str, dict[str, Annotated[WriteBack, BeforeValidator(_write_back)]]] = Field(default_factory=dict)
     playbooks: Path = Path("playbooks")
     scorecard: Path | None = None                          # None: the one that comes with Steward
     usage_metrics: tuple[str, ...] = ()                    # () : every metric that the usage feeds bring
@@ -291,7 +309,7 @@ def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
     blocks: dict[str, type[BaseModel]] = {
         "company": Company, "store": StoreBlock, "routing": Routing, "web": Web, "connections": ConnectionBlock,
         "facts": CompanyFact, "calendar": CalendarBlock, "calendars": CalendarBlock, "holidays": Holidays,
-        "out_of_office": Absence,
+        "out_of_office": Absence, "writeback": WriteBack,
     }
     above = [blocks[str(part)] for part in place[:-1] if str(part) in blocks]
     block = above[-1] if above else Settings

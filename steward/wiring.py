@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steward.pipeline.evaluate import EvaluateReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.sync import OnPage, SyncReport
+    from steward.pipeline.writeback import WriteBackReport
     from steward.store.database import Database
     from steward.store.outbox import OutboxRow
     from steward.store.releases import Release
@@ -177,6 +178,13 @@ class Hub:
             raise ConfigError(NOTHING_LIVE)
         return evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids,
                         self._unreadable)
+
+    def write_back(self, *, dry: bool = False) -> WriteBackReport:
+        """Decide which facts of the settings' `writeback` are written into other systems; `dry`: only say so."""
+        from steward.pipeline.writeback import plan_write_back, write_back
+
+        decide = plan_write_back if dry else write_back
+        return decide(self.db, self.settings, self.catalog, self.connectors, self.clock())
 
     def draft(self, names: Sequence[str] = (), file: Path | None = None) -> tuple[Playbook, ...]:
         """The drafts called `names`, all where none is named; with `file`, the one in it and not those of the folder.

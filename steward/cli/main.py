@@ -27,6 +27,7 @@ _COMMANDS = (
     ("doctor", "Look at the database, the clock, the playbooks and every connection."),
     ("sync", "Pull what changed from the connections."),
     ("evaluate", "Derive the facts and evaluate the playbooks."),
+    ("writeback", "Which facts would be written into other systems; writes nothing."),
     ("deliver", "Deliver the actions that are due."),
     ("serve", "Serve the API and the webhooks."),
     ("schema", "The JSON Schema of playbooks, by which an editor completes and checks."),

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from steward.model.records import Noun
-from steward.store import review
+from steward.store import bulk, review
 from steward.store.database import alone
 from steward.store.instants import from_text, to_text
 from steward.store.matching import ExternalId, Group, Matches, Seen, match
@@ -83,6 +83,18 @@ def external_ids(tx: Connection, account_ids: Iterable[str] | None = None) -> di
     found: dict[str, dict[str, str]] = {}
     for _, external_id, row in ranked:
         found.setdefault(row.account_id, {}).setdefault(row.connection, external_id)
+    return found
+
+
+def live_ids(tx: Connection, connection: str) -> dict[str, str]:
+    """By account, its external id in `connection` where a live record has it; of several the smallest."""
+    found: dict[str, str] = {}
+    for account_id, external_id in bulk.fetch(tx, """
+        SELECT i.account_id, i.external_id FROM identity AS i
+        JOIN record AS r ON r.connection = i.connection AND r.noun = 'account' AND r.external_id = i.external_id
+        WHERE i.connection = ? AND r.deleted = 0 AND r.merged_into IS NULL ORDER BY i.external_id
+    """, connection):
+        found.setdefault(account_id, external_id)
     return found
 
 

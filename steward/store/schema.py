@@ -310,6 +310,18 @@ receipt = Table(
     Column("found", Integer, nullable=False, default=0),
 )
 
+written = Table(                                           # the facts that stand in other systems, by our word
+    "written", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+    Column("field", String(128), primary_key=True),        # the target's
+    Column("external_id", String(255), nullable=False),    # of the account, as the target had it then
+    Column("value", Text, nullable=False),                 # "": emptied
+    Column("version", Integer, nullable=False),            # how many values this field has had
+    Column("key", String(255), nullable=False, index=True),  # of the action that writes it
+    Column("decided_at", String(40), nullable=False),
+)
+
 inbox = Table(
     "inbox", metadata,
     Column("connection", String(64), primary_key=True),

@@ -4,7 +4,7 @@ from steward.views.accounts import account, accounts
 from steward.views.company import match_reviews, summary
 from steward.views.enrollments import enrollments, outbox, touched
 from steward.views.explained import explain, explain_all
-from steward.views.find import NOTHING_DERIVED, find_account
+from steward.views.find import NOTHING_DERIVED, account_names, find_account
 from steward.views.lines import (
     AccountLine,
     AccountView,
@@ -23,7 +23,7 @@ from steward.views.waiting import WaitingLine, waiting
 __all__ = [
     "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
     "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
-    "account", "accounts", "enrollments", "explain", "explain_all", "find_account",
+    "account", "account_names", "accounts", "enrollments", "explain", "explain_all", "find_account",
     "history", "match_reviews", "outbox", "plan", "playbooks", "short_versions", "silences", "summary", "touched",
     "waiting",
 ]

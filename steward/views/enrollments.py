@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from steward.model.actions import Recipient
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
+from steward.pipeline.writeback import PLAYBOOK as WRITTEN_BACK
 from steward.store import enrollments as store_enrollments
 from steward.store import outbox as store_outbox
 from steward.store import receipts
@@ -44,11 +45,13 @@ def outbox(
 
 
 def touched(db: Database, limit: int = 40) -> list[Touched]:
-    """The accounts that actions were decided for, the latest first, with what became of each."""
+    """The accounts that a playbook decided actions for, the latest first, with what became of each."""
     with db.read() as tx:
         rows = store_outbox.list_(tx, limit=100_000)
         latest: dict[str, list[OutboxRow]] = {}
         for row in rows:
+            if row.playbook_id == WRITTEN_BACK:
+                continue                    # a fact that stands elsewhere too; nothing was done for the account
             latest.setdefault(row.enrollment_id, []).append(row)
         chosen = sorted(latest.items(), key=lambda item: (item[1][-1].created_at, item[0]), reverse=True)[:limit]
         names = names_of(tx, {each[0].account_id for _, each in chosen})

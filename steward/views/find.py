@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
     from sqlalchemy import Connection as Transaction
 
+    from steward.store.database import Database
+
 NOTHING_DERIVED = "no facts are derived yet. Run: steward sync, then: steward evaluate"
 
 
@@ -59,6 +61,12 @@ def row_of(tx: Transaction, account_id: str) -> tuple[dict[str, Any], datetime]:
 
 def name_of(row: Mapping[str, Any], tx: Transaction, account_id: str) -> str:
     return str(row.get("account.name") or names_of(tx, {account_id}).get(account_id, ""))
+
+
+def account_names(db: Database, account_ids: set[str]) -> dict[str, str]:
+    """The names of these accounts, by id."""
+    with db.read() as tx:
+        return names_of(tx, account_ids)
 
 
 def names_of(tx: Transaction, account_ids: set[str] | None = None) -> dict[str, str]:

@@ -51,6 +51,7 @@ def _look(hub: Hub) -> Iterator[Finding]:
                 yield Finding(f"{name}: {each.what}", each.ok, each.remedy)
         except StewardError as error:
             yield Finding(f"{name}: reach it", False, str(error))
+    yield from _written_back(hub)
     waiting = views.summary(hub.db)
     for state, remedy in (("failed", "steward outbox list --state failed"),
                           ("unknown", "steward outbox list --state unknown")):
@@ -91,6 +92,21 @@ def _named(hub: Hub) -> Iterator[Finding]:
         if name and name not in hub.connectors:
             yield Finding(f"{place} of steward.yaml", False, f'there is no connection "{name}"'
                           + meant_or_all(name, hub.connectors))
+
+
+def _written_back(hub: Hub) -> Iterator[Finding]:
+    """Whether the facts of `writeback` reach the systems that they are written into."""
+    from steward.contracts import Finding
+
+    report = hub.write_back(dry=True) if hub.settings.writeback else None
+    for wrong in report.wrong if report else ():
+        yield Finding("writeback of steward.yaml", False, wrong)
+    for each in report.fields if report else ():
+        waits = len(each.changes) + each.later + each.on_the_way
+        yield Finding(
+            f"write back {each.fact} to {each.connection} {each.field}: {each.unchanged} stand there, {waits} wait, "
+            f"{each.unknown} not known, {each.failed} refused", not each.failed,
+            "See why with: steward outbox list --state failed; then try one again with: steward outbox retry KEY")
 
 
 def _able(hub: Hub) -> Iterator[Finding]:

@@ -17,11 +17,13 @@ def evaluate(*, options: Options = DEFAULT) -> int:
         bar = bars.add_task("facts", total=2, said="")
         derived = hub.derive()
         bars.update(bar, advance=1, description="playbooks", said=f"{derived.accounts:,} accounts")
+        written = hub.write_back()
         evaluated = hub.evaluate()
         lines = views.playbooks(hub.db, hub.playbooks, hub.drafts.playbooks)
         differ = [each.id for each in lines if each.draft and each.differs]
     if options.json:
-        show.as_json({"derived": derived, "evaluated": evaluated, "drafts_that_differ": differ})
+        show.as_json({"derived": derived, "written_back": written, "evaluated": evaluated,
+                      "drafts_that_differ": differ})
         return 0
     show.table(("playbook", "enrolled", "pending", "active", "closed", "blocked", "to approve", "waiting",
                 "actions"), [
@@ -35,14 +37,20 @@ def evaluate(*, options: Options = DEFAULT) -> int:
     actions = sum(each.actions for each in evaluated.playbooks)
     held = sum(each.awaiting_approval for each in evaluated.playbooks)
     following = options.command(
-        "playbook approve" if held else "deliver" if actions else "enrollments" if derived.accounts else "sync")
-    troubles = [each for playbook in evaluated.playbooks for each in playbook.trouble]
+        "playbook approve" if held else "deliver" if actions + written.queued
+        else "enrollments" if derived.accounts else "sync")
+    troubles = [*written.wrong, *(each for playbook in evaluated.playbooks for each in playbook.trouble)]
     for trouble in troubles[:_TROUBLES]:
         show.line(f"needs attention: {trouble}")
     if len(troubles) > _TROUBLES:
         show.line(f"needs attention: {len(troubles) - _TROUBLES} more; see: {options.command('evaluate --json')}")
     for name in differ:
         show.line(f"the draft of {name} differs from what is live; see: {options.command(f'playbook plan {name}')}")
+    if written.fields:
+        later = sum(each.later for each in written.fields)
+        show.line(f"written back: {written.queued:,} values to deliver"
+                  + (f", {later:,} in the next rounds" if later else "")
+                  + f"; see: {options.command('writeback')}")
     show.line(
         f"evaluated {derived.accounts:,} accounts: {enrolled} enrolled, {closed} closed, {waiting} waiting for data, "
         f"{actions} actions to deliver. Next: {following}"

@@ -36,7 +36,7 @@ connections: {{}}
 #    connector: salesforce
 #    settings:
 #      instance_url: https://your-domain.my.salesforce.com
-#      auth: {{kind: client_credentials, client_id: "${{SF_ID}}", client_secret: "${{SF_SECRET}}"}}
+#      auth: {{client_id: "${{SF_ID}}", client_secret: "${{SF_SECRET}}"}}
 #  hubspot:
 #    connector: hubspot
 #    settings: {{access_token: "${{HUBSPOT_TOKEN}}"}}
@@ -59,6 +59,9 @@ routing:
   message: ""                   # the connection that sends messages: slack
   cta: []                       # where work is asked for: [salesforce, hubspot], the first that knows the account
   channel: ""                   # where a message goes whose recipient is not found: cs-alerts
+
+writeback: {{}}                   # by connection, a fact and the field it is written into:
+#  salesforce: {{health.score: Health_Score__c, health.band: {{field: Health__c, empty: true}}}}
 
 playbooks: playbooks
 
