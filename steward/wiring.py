@@ -171,13 +171,16 @@ class Hub:
         Raises:
             ConfigError: none was ever applied.
         """
+        from steward.pipeline.announce import announce
         from steward.pipeline.evaluate import evaluate
 
         playbooks = self.playbooks
         if not playbooks and not self._unreadable:
             raise ConfigError(NOTHING_LIVE)
-        return evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids,
-                        self._unreadable)
+        report = evaluate(self.db, playbooks, self.catalog, self.settings, self.connectors, self.clock(), account_ids,
+                          self._unreadable)
+        announce(self.db, self.settings, self.connectors, playbooks, self.clock())
+        return report
 
     def write_back(self, *, dry: bool = False) -> WriteBackReport:
         """Decide which facts of the settings' `writeback` are written into other systems; `dry`: only say so."""

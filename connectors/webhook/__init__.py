@@ -1,4 +1,4 @@
-"""Outgoing webhooks, signed per Standard Webhooks: Zapier, Make, or a system of your own."""
+"""Webhooks to and from systems of the company's own, signed per Standard Webhooks."""
 
 from __future__ import annotations
 
@@ -27,18 +27,26 @@ def _sandbox() -> type[WebhookSandbox]:
 
 def _connect(settings: WebhookSettings, tools: Tools) -> Connection:
     from connectors.webhook.check import check
-    from connectors.webhook.sink import WebhookSink
+    from steward.kit.incoming import RecordsInbox
+    from steward.kit.webhooks import Guard, Poster, WebhookSink
 
-    return Connection(sink=WebhookSink(settings, tools), check=lambda: check(settings))
+    poster = Poster("webhook", tools, (settings.signing_secret, settings.previous_signing_secret),
+                    headers=settings.headers, allow_private=settings.allow_private)
+    guard = Guard("webhook", tools, (settings.incoming_secret,), settings.incoming_token)
+    takes_calls = settings.incoming_secret or settings.incoming_token
+    return Connection(
+        sink=WebhookSink("webhook", poster, tools, settings.url), check=lambda: check(settings),
+        inbox=RecordsInbox("webhook", guard, tools) if takes_calls else None)
 
 
 CONNECTOR = Connector(
     name="webhook",
-    title="Webhooks: Zapier, Make, any other",
+    title="Webhooks of your own systems",
     load_settings=_settings,
     connect=_connect,
     load_sandbox=_sandbox,
-    actions={"call_webhook": DeliveryClass.A},
+    actions={"call_webhook": DeliveryClass.A, "tell_listener": DeliveryClass.A},
+    inbox=True,
     folder=Path(__file__).parent,
     waivers={
         "a_write_that_meets_empty": "the standard: every 2xx is a yes, whatever its body",

@@ -66,6 +66,9 @@ _GROUPS = {
     "outbox": ("The actions not yet delivered, and those that were.", {
         "list": "The actions, by state.", "retry": "Try an action again that failed or is unknown.",
     }),
+    "listeners": ("Who asked to be told what happens: Zaps, scenarios, systems of your own.", {
+        "list": "Who listens to what, and who ended.", "end": "Tell one nothing more.",
+    }),
     "identity": ("Which records are the same account.", {
         "review": "The pairs that look alike, with the reason.",
         "merge": "They are one account.", "apart": "They are not; undoes a merge and keeps it undone.",

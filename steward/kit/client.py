@@ -155,9 +155,15 @@ def _words(body: bytes) -> str:
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        return ""
+        return _plain_words(body)
     said = told.get("message") or told.get("error") if isinstance(told, dict) else None
     return said[:200] if isinstance(said, str) else ""
+
+
+def _plain_words(body: bytes) -> str:
+    """A short answer in plain text; a page of HTML says nothing."""
+    said = body[:200].decode("utf-8", "replace").strip()
+    return said if said.isprintable() and "<" not in said and len(body) <= 200 else ""
 
 
 class _Deadline(threading.local):

@@ -11,6 +11,7 @@ from steward.model.errors import (
     GiveUp,
     OutcomeUnknown,
     RateLimited,
+    ReceiverGone,
     RecordRejected,
     StewardError,
     Unavailable,
@@ -37,6 +38,8 @@ def failure(
         return OutcomeUnknown(f"{text}. Whether it was done is not known; Steward looks before it tries again.")
     if status in (404, 400, 409, 422):
         return RecordRejected(text)
+    if status == 410:
+        return ReceiverGone(text)
     return GiveUp(text)
 
 

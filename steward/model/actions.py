@@ -172,6 +172,34 @@ class CallWebhook(_Noun):
     decided_at: datetime
 
 
+class Told(_Noun):
+    """What a listener is told of one enrollment, flat: people pick from it by name. Fields are only ever added."""
+
+    occurred_at: datetime
+    enrollment_id: str
+    playbook_id: str
+    playbook_title: str
+    version: str
+    state: str                              # active | closed
+    reason: str = ""                        # closed: why
+    account_id: str                         # ours
+    account_name: str
+    subject_id: str
+    owner_email: str | None = None          # the account's CSM
+    external_ids: dict[str, str] = Field(default_factory=dict)  # of the account, by connection
+
+
+class TellListener(_Noun):
+    """Tell one listener what happened; `event_id` is the event's own, the same for every listener and for ever."""
+
+    kind: Literal["tell_listener"] = "tell_listener"
+    listener_id: str
+    target_url: str = Field(repr=False)     # who knows it can post there: shown by its host alone
+    event: str                              # enrollment.entered | enrollment.closed
+    event_id: str
+    told: Told
+
+
 class DraftEmail(_Noun):
     """Lay a draft before one of us, who sends it or does not."""
 
@@ -186,7 +214,7 @@ class DraftEmail(_Noun):
 
 Action = Annotated[
     Message | UpdateMessage | OpenCta | LogTouchpoint | UpdateRecord | OpenOpportunity | StartSuccessPlan | CallWebhook
-    | DraftEmail, Field(discriminator="kind")]
+    | TellListener | DraftEmail, Field(discriminator="kind")]
 ACTION_KINDS = {
     "cta": "open_cta", "task": "open_cta", "message": "message", "touchpoint": "log_touchpoint",
     "update": "update_record", "opportunity": "open_opportunity", "success_plan": "start_success_plan",

@@ -8,6 +8,7 @@
     │   └── Unavailable        could not connect, 503; any 5xx on a read
     ├── GiveUp                 it did not happen and will not, until a person acts
     │   ├── AccessDenied  RecordRejected(field)  SignatureRejected
+    │   └── ReceiverGone       it wants nothing more, ever (410)
     └── LookFirst              it may have happened
         └── OutcomeUnknown     the line broke after sending, or 500/502/504 answered a write
 """
@@ -64,6 +65,10 @@ class RecordRejected(GiveUp):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class ReceiverGone(GiveUp):
+    """The receiver said that it is gone for good (410): nothing more is sent to it."""
 
 
 class SignatureRejected(GiveUp):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from steward.contracts import Sink
 from steward.kit.http import MOST_RETRY_AFTER_S
-from steward.model.actions import DeliveryClass, Receipt
-from steward.model.errors import LookFirst, RateLimited, StewardError, TryAgain, Unavailable
-from steward.store import outbox, receipts
+from steward.model.actions import DeliveryClass, Receipt, TellListener
+from steward.model.errors import LookFirst, RateLimited, ReceiverGone, StewardError, TryAgain, Unavailable
+from steward.store import listeners, outbox, receipts
 from steward.store.database import Database
 from steward.store.outbox import Claim, OutboxRow
 
@@ -134,6 +134,8 @@ class Attempt:
             return self._again(str(error), down=isinstance(error, Unavailable))
         if isinstance(error, LookFirst):
             return self._in_doubt(str(error), look)
+        if isinstance(error, ReceiverGone):
+            return self._gone(str(error))
         return self._end("failed", str(error)) if isinstance(error, StewardError) else self._bug(error)
 
     def done(self, proof: Receipt, resent: bool = False) -> Outcome:
@@ -156,6 +158,16 @@ class Attempt:
             else:
                 kept = outbox.expire(tx, self._begun, now)
         return _outcome(what, kept)
+
+    def _gone(self, text: str) -> Outcome:
+        """The receiver wants nothing more: a listener has ended, with all that waits for it."""
+        row = self._begun.row
+        with self._db.write() as tx:
+            now = self._clock()
+            kept = outbox.fail(tx, self._begun, now, text)
+            if kept and isinstance(row.action, TellListener):
+                listeners.end(tx, row.action.listener_id, now, "its receiver answered 410")
+        return _outcome("failed", kept)
 
     def _rate_limited(self, error: RateLimited) -> Outcome:
         asked = error.retry_after_s if error.retry_after_s is not None else 2.0 ** (self._begun.row.attempts - 1)

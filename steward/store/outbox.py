@@ -281,6 +281,14 @@ def list_(
     return [_row(found) for found in tx.execute(statement).mappings()]
 
 
+def used(tx: Connection, keys: Sequence[str]) -> set[str]:
+    """Those of `keys` that were ever used."""
+    if not keys:
+        return set()
+    among, wanted = bulk.among(tx, "key", keys)
+    return {row[0] for row in bulk.fetch(tx, f"SELECT key FROM outbox WHERE {among}", wanted)}  # noqa: S608  ours
+
+
 def keys_like(tx: Connection, key: str, limit: int = 2000) -> list[str]:
     """Keys that `key` may have been meant for: those of the same playbook, or any."""
     start = key.split("/", 1)[0]

@@ -245,6 +245,20 @@ digest_line = Table(                                       # waits to be told to
     Index("digest_due", "due_at", sqlite_where=text("sent_in IS NULL"), postgresql_where=text("sent_in IS NULL")),
 )
 
+listener = Table(                                          # asked to be told; `target_url` is as good as a secret
+    "listener", metadata,
+    Column("id", String(40), primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("target_url", Text, nullable=False),
+    Column("playbook_id", String(64), nullable=False, default=""),  # "": of every playbook
+    Column("asked_by", String(128), nullable=False),
+    Column("asked_at", String(40), nullable=False),
+    Column("told_until", String(40), nullable=False),      # what happened before is queued
+    Column("ended_at", String(40)),
+    Column("ended_because", Text),
+)
+
 data_incident = Table(
     "data_incident", metadata,
     Column("group", String(64), primary_key=True),

@@ -16,14 +16,15 @@ from steward.views.lines import (
     Summary,
     Touched,
 )
+from steward.views.listeners import ListenerLine, listeners, sample
 from steward.views.plans import plan
 from steward.views.releases import PlaybookLine, history, playbooks, short_versions, silences
 from steward.views.waiting import WaitingLine, waiting
 
 __all__ = [
     "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
-    "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
+    "ListenerLine", "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
     "account", "account_names", "accounts", "enrollments", "explain", "explain_all", "find_account",
-    "history", "match_reviews", "outbox", "plan", "playbooks", "short_versions", "silences", "summary", "touched",
-    "waiting",
+    "history", "listeners", "match_reviews", "outbox", "plan", "playbooks", "sample", "short_versions", "silences",
+    "summary", "touched", "waiting",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from steward.model.actions import Recipient
+from steward.model.actions import Recipient, TellListener
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
 from steward.pipeline.writeback import PLAYBOOK as WRITTEN_BACK
 from steward.store import enrollments as store_enrollments
@@ -47,7 +48,7 @@ def outbox(
 def touched(db: Database, limit: int = 40) -> list[Touched]:
     """The accounts that a playbook decided actions for, the latest first, with what became of each."""
     with db.read() as tx:
-        rows = store_outbox.list_(tx, limit=100_000)
+        rows = [row for row in store_outbox.list_(tx, limit=100_000) if row.enrollment_id]
         latest: dict[str, list[OutboxRow]] = {}
         for row in rows:
             if row.playbook_id == WRITTEN_BACK:
@@ -97,6 +98,8 @@ def _about(row: OutboxRow) -> tuple[str, str]:
     card, to = getattr(action, "card", None), getattr(action, "to", None)
     says = card.title if card is not None else next(
         (str(said) for name in _SAYS if (said := getattr(action, name, None))), action.kind)
+    if isinstance(action, TellListener):
+        return action.event, urlsplit(action.target_url).hostname or ""
     if isinstance(to, Recipient):
         return says, to.email or to.channel or ""
     return says, next((str(who) for name in _WHOM if (who := getattr(action, name, None))), "")

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
 from steward import __version__
-from steward.web import cs_ops, hooks, problems
+from steward.web import cs_ops, enrollments, hooks, listeners, problems
 from steward.web.limits import BodyLimit
 from steward.web.worker import Worker
 from steward.wiring import Hub
@@ -37,6 +37,8 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub, app.state.worker = hub, worker
     problems.install(app)
     app.include_router(cs_ops.router)
+    app.include_router(enrollments.router)
+    app.include_router(listeners.router)
     app.include_router(hooks.router)
 
     @app.get("/healthz", tags=["operations"])

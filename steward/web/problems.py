@@ -47,6 +47,11 @@ class Problem(BaseModel):
     errors: list[Fault] = []
 
 
+def unfit(field: str, detail: str) -> RequestValidationError:
+    """The request does not fit, for a reason that only we could know."""
+    return RequestValidationError([{"loc": ("body", field), "msg": detail, "type": "value_error"}])
+
+
 def documented(**texts: str) -> dict[int | str, dict[str, Any]]:
     """The problems of a route for its document: `documented(s404="There is no such customer.")`."""
     return {int(name[1:]): {"model": Problem, "description": text} for name, text in texts.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,6 +44,8 @@ def foreign_bin() -> Path:
 
 
 def _json(command: list[str]) -> Any:
-    done = subprocess.run(command, cwd=INSTALLED, capture_output=True, text=True, timeout=600, check=False)
+    found = {**os.environ, "NODE_PATH": str(INSTALLED / "node_modules")}    # for modules of ours that require others'
+    done = subprocess.run(
+        command, cwd=INSTALLED, capture_output=True, text=True, timeout=600, check=False, env=found)
     assert done.returncode == 0, f"{command[1]} ended with {done.returncode}:\n{done.stderr[-4000:]}{done.stdout[-2000:]}"
     return json.loads(done.stdout.splitlines()[-1])

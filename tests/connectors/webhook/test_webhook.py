@@ -11,11 +11,12 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from connectors.webhook import CONNECTOR
-from connectors.webhook.sandbox import SECRET, WebhookSandbox
-from connectors.webhook.sink import webhook_id
+from connectors.webhook.sandbox import WebhookSandbox
 from steward.contracts import Connection, Tools
 from steward.kit.addresses import is_public
+from steward.kit.receiver import SECRET
 from steward.kit.sandbox import Reply, Request
+from steward.kit.webhooks import webhook_id
 from steward.model.actions import IdempotencyKey
 from steward.model.errors import ConfigError, GiveUp, RateLimited, StewardError
 

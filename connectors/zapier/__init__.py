@@ -1,0 +1,55 @@
+"""Zapier: Zaps that ask to be told (REST hooks), Catch Hooks, and calls from Zaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steward.contracts import Connection, Connector, Tools
+from steward.model.actions import DeliveryClass
+
+if TYPE_CHECKING:
+    from connectors.zapier.sandbox import ZapierSandbox
+    from connectors.zapier.settings import ZapierSettings
+
+
+def _settings() -> type[ZapierSettings]:
+    from connectors.zapier.settings import ZapierSettings
+
+    return ZapierSettings
+
+
+def _sandbox() -> type[ZapierSandbox]:
+    from connectors.zapier.sandbox import ZapierSandbox
+
+    return ZapierSandbox
+
+
+def _connect(settings: ZapierSettings, tools: Tools) -> Connection:
+    from connectors.zapier.check import check
+    from steward.kit.incoming import RecordsInbox
+    from steward.kit.webhooks import ForgetfulSink, Guard, Poster
+
+    poster = Poster("zapier", tools, (settings.signing_secret,), allow_private=settings.allow_private,
+                    hosts=settings.hosts)
+    guard = Guard("zapier", tools, (settings.incoming_secret,), settings.incoming_token)
+    takes_calls = settings.incoming_secret or settings.incoming_token
+    return Connection(
+        sink=ForgetfulSink("zapier", poster, tools, settings.catch_url), check=lambda: check(settings),
+        inbox=RecordsInbox("zapier", guard, tools) if takes_calls else None)
+
+
+CONNECTOR = Connector(
+    name="zapier",
+    title="Zapier",
+    load_settings=_settings,
+    connect=_connect,
+    load_sandbox=_sandbox,
+    actions={"call_webhook": DeliveryClass.C, "tell_listener": DeliveryClass.C},
+    inbox=True,
+    folder=Path(__file__).parent,
+    waivers={
+        "a_write_that_meets_empty": "the standard: every 2xx is a yes, whatever its body",
+        "a_write_that_meets_html": "the standard: every 2xx is a yes, whatever its body",
+    },
+)
