@@ -110,14 +110,17 @@ class _Advice:
         spec = self.catalog[leaf.fact]
         if leaf.op in ("is known", "is unknown") or (spec.type is FactType.TEXT and not spec.one_of):
             return
-        values = list(known_values(spec, leaf.values))
-        answers = {holds(leaf, value) for value in values}
-        if answers == {True}:
+        values = known_values(spec, leaf.values)
+        first = next(values, None)
+        always = holds(leaf, first)
+        if first is None or any(holds(leaf, value) is not always for value in values):
+            return
+        if always:
             self.findings.error("STW121", leaf.mark, f'"{leaf.text}" is always true of a known value',
-                                f"{range_of(spec)}; it is true of {self.says({leaf.fact: values[0]})} too")
-        elif answers == {False}:
+                                f"{range_of(spec)}; it is true of {self.says({leaf.fact: first})} too")
+        else:
             self.findings.error("STW120", leaf.mark, f'"{leaf.text}" is never true of a known value',
-                                f"{range_of(spec)}; it is false of {self.says({leaf.fact: values[0]})} too")
+                                f"{range_of(spec)}; it is false of {self.says({leaf.fact: first})} too")
 
     def whole(self, path: str, condition: Expression) -> None:
         """A condition whose parts exclude each other, or leave nothing out."""

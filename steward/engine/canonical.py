@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import fields as fields_of
 from typing import Any as Anything
@@ -35,11 +36,14 @@ from steward.engine.language import (
 from steward.engine.literals import per_cent
 from steward.engine.template import MessageTemplate
 
+_USUAL = Playbook("", "", "", ALWAYS, ())
+_TO_ESCAPE = re.compile("[\x7f-\uffff]")   # what YAML might fold, refuse or take for the end of a line
+
 
 def canonical(playbook: Playbook) -> str:
     """The canonical body: `load.reload` gives the same playbook back."""
     text = json.dumps(document(playbook), ensure_ascii=False, separators=(", ", ": "))
-    return "".join(_escaped(sign) for sign in text)
+    return text if text.isascii() and "\x7f" not in text else _TO_ESCAPE.sub(_escaped, text)
 
 
 def version_of(playbook: Playbook) -> str:
@@ -49,7 +53,7 @@ def version_of(playbook: Playbook) -> str:
 
 def document(playbook: Playbook) -> dict[str, Anything]:
     """The playbook as one would write it, in normal form."""
-    usual = Playbook("", "", "", ALWAYS, ())
+    usual = _USUAL
     until = None if playbook.until == moments.usual_until(playbook.trigger) else playbook.until
     stated = {
         "id": playbook.id, "title": playbook.title, "why": playbook.why,
@@ -186,6 +190,5 @@ def _stated(entries: dict[str, Anything]) -> dict[str, Anything]:
     return {name: value for name, value in entries.items() if value not in (None, "", [], {})}
 
 
-def _escaped(sign: str) -> str:
-    """What YAML might fold, refuse or take for the end of a line is written by its number."""
-    return sign if not 0x7F <= ord(sign) <= 0xFFFF else f"\\u{ord(sign):04x}"
+def _escaped(sign: re.Match[str]) -> str:
+    return f"\\u{ord(sign[0]):04x}"

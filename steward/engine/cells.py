@@ -6,7 +6,7 @@ snapshot lets through: a finite number inside its range, one of its words, a day
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -26,24 +26,18 @@ class Cells:
     """One made-up value for each cell of a fact; the last is None, the unknown. A set of cells is a mask of bits."""
 
     values: tuple[Any, ...]
-
-    @property
-    def every(self) -> int:
-        """The mask of all cells."""
-        return (1 << len(self.values)) - 1
+    every: int
+    """The mask of all cells."""
+    _answers: Mapping[Leaf, tuple[int, int]]
+    """Of each leaf that made the cells: where it is FALSE, and where it is TRUE."""
 
     def known(self, mask: int) -> list[Any]:
         """The values of the cells in `mask`, without the unknown."""
         return [value for at, value in enumerate(self.values[:-1]) if mask >> at & 1]
 
     def where(self, leaf: Leaf, answer: bool) -> int:
-        """The mask of the cells in which `leaf` gives `answer`."""
-        mask, bit = 0, 1
-        for value in self.values:
-            if holds(leaf, value) is answer:
-                mask |= bit
-            bit <<= 1
-        return mask
+        """The mask of the cells in which `leaf`, one of those that made them, gives `answer`."""
+        return self._answers[leaf][answer]
 
 
 def cells_of(spec: FactSpec, leaves: Sequence[Leaf]) -> Cells:
@@ -51,7 +45,14 @@ def cells_of(spec: FactSpec, leaves: Sequence[Leaf]) -> Cells:
     found: dict[tuple[bool | None, ...], Any] = {}
     for value in known_values(spec, [value for leaf in leaves for value in leaf.values]):
         found.setdefault(tuple([holds(leaf, value) for leaf in leaves]), value)
-    return Cells((*found.values(), None))
+    rows = [*found, tuple([holds(leaf, None) for leaf in leaves])]
+    answers = {leaf: (_mask(column, False), _mask(column, True))
+               for leaf, column in zip(leaves, zip(*rows, strict=True), strict=True)}
+    return Cells((*found.values(), None), (1 << len(rows)) - 1, answers)
+
+
+def _mask(answers: Iterable[bool | None], wanted: bool) -> int:
+    return sum([1 << at for at, answer in enumerate(answers) if answer is wanted])
 
 
 def known_values(spec: FactSpec, literals: Iterable[Any]) -> Iterator[Any]:

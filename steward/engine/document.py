@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -18,11 +19,12 @@ from ruamel.yaml.events import (
     DocumentStartEvent,
     Event,
     MappingEndEvent,
-    MappingStartEvent,
+    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.main import CParser  # type: ignore[attr-defined]  # None where the parser in C is not installed
 
 from steward.engine.findings import Findings, Mark, playbook_error
 
@@ -60,7 +62,10 @@ class Block:
 
     def get(self, key: str) -> Node | None:
         """The node under `key`."""
-        return next((node for name, node in self.entries if name.text == key), None)
+        for name, node in self.entries:
+            if name.text == key:
+                return node
+        return None
 
 
 Node = Scalar | Listing | Block
@@ -133,11 +138,13 @@ def _events(text: str) -> Iterator[Event]:
     The parser in C is ten times faster and knows YAML 1.1 only, in which `{to: channel:x}` is wrong. What it refuses is
     read again by the one that knows 1.2; what it takes, both take alike, as no plain value is interpreted here.
     """
-    try:
-        return iter(list(YAML(typ="safe", pure=False).parse(text)))
-    except YAMLError:
-        events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
-        return events
+    if CParser is not None:                     # asked itself: to set up a `YAML` takes five times as long as to parse
+        try:
+            return iter(list(iter(CParser(text).get_event, None)))
+        except YAMLError:
+            pass
+    events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text)
+    return events
 
 
 class _Refused(Exception):
@@ -151,7 +158,7 @@ def _document(events: Iterator[Event], findings: Findings) -> Node | None:
             documents += 1
             if documents > 1 or event.version or event.tags:
                 _refuse(findings, event, "a playbook is one document without directives", "remove the line")
-        elif isinstance(event, (MappingStartEvent, SequenceStartEvent, ScalarEvent, AliasEvent)):
+        elif isinstance(event, NodeEvent):
             builder = _Builder(events, findings, count)
             root = builder.node(event, 1)
             count = builder.count
@@ -161,21 +168,17 @@ def _document(events: Iterator[Event], findings: Findings) -> Node | None:
 class _Builder:
     """Builds nodes from events; `count` is how many there are so far."""
 
-    def __init__(self, events: Iterator[Event], findings: Findings, count: int) -> None:
+    def __init__(self, events: Iterator[Any], findings: Findings, count: int) -> None:
         self.events, self.findings, self.count = events, findings, count
 
-    def node(self, event: Event, depth: int) -> Node:
+    def node(self, event: Any, depth: int) -> Node:
         self.count += 1
         if self.count > MOST_NODES:
             _refuse(self.findings, event, f"more than {MOST_NODES} values", "split the file", "STW108")
         if depth > MOST_DEPTH:
             _refuse(self.findings, event, f"nested deeper than {MOST_DEPTH}", "flatten it", "STW108")
-        if isinstance(event, AliasEvent):
-            _refuse(self.findings, event, f'alias "*{event.anchor}" is not allowed', "write the value out")
-        if anchor := getattr(event, "anchor", None):
-            _refuse(self.findings, event, f'anchor "&{anchor}" is not allowed', "write the value out")
-        if (tag := getattr(event, "tag", None)) is not None:
-            _refuse(self.findings, event, f'tag "{tag}" is not allowed', "remove it; quotes make a value text")
+        if event.anchor is not None or event.ctag is not None:
+            self._not_allowed(event)
         if isinstance(event, ScalarEvent):
             if not event.value.isascii() and _SURROGATE.search(event.value):
                 _refuse(self.findings, event, "half a character cannot be stored", "write the whole character")
@@ -183,6 +186,13 @@ class _Builder:
         if isinstance(event, SequenceStartEvent):
             return self._listing(event, depth)
         return self._block(event, depth)
+
+    def _not_allowed(self, event: Any) -> None:
+        if isinstance(event, AliasEvent):
+            _refuse(self.findings, event, f'alias "*{event.anchor}" is not allowed', "write the value out")
+        if event.anchor is not None:
+            _refuse(self.findings, event, f'anchor "&{event.anchor}" is not allowed', "write the value out")
+        _refuse(self.findings, event, f'tag "{event.tag}" is not allowed', "remove it; quotes make a value text")
 
     def _listing(self, start: Event, depth: int) -> Listing:
         items = []

@@ -5,9 +5,10 @@ Kleene logic: a leaf is UNKNOWN where its fact is; `is known` and `is unknown` n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any as Anything
 from typing import Literal
 
 from steward.engine.findings import Mark
@@ -107,20 +108,9 @@ def holds(leaf: Leaf, value: object) -> bool | None:
 
     NaN is not known. This one function is the meaning of a leaf for the walk and the checker.
     """
-    missing = value is None or value != value  # noqa: PLR0124  # only NaN differs from itself
-    match leaf.op:
-        case "is known":
-            return not missing
-        case "is unknown":
-            return missing
-        case _ if missing:
-            return None
-        case "in":
-            return value in leaf.values
-        case "not in":
-            return value not in leaf.values
-        case _:
-            return _compare(leaf.op, value, leaf.values[0])
+    if value is None or value != value:  # noqa: PLR0124  # only NaN differs from itself
+        return _OF_MISSING.get(leaf.op)
+    return _OF_KNOWN[leaf.op](value, leaf.values)
 
 
 def kleene_all(values: Iterable[bool | None]) -> bool | None:
@@ -150,17 +140,16 @@ def verdict_of(value: bool | None) -> Verdict:
     return Verdict.UNKNOWN if value is None else Verdict.TRUE if value else Verdict.FALSE
 
 
-def _compare(op: Op, left: object, right: Scalar) -> bool:
-    match op:
-        case "<":
-            return bool(left < right)  # type: ignore[operator]  # the loader checked that both are of one type
-        case "<=":
-            return bool(left <= right)  # type: ignore[operator]  # as above
-        case ">":
-            return bool(left > right)  # type: ignore[operator]  # as above
-        case ">=":
-            return bool(left >= right)  # type: ignore[operator]  # as above
-        case "==":
-            return left == right
-        case _:
-            return left != right
+_OF_MISSING: dict[Op, bool] = {"is known": False, "is unknown": True}
+_OF_KNOWN: dict[Op, Callable[[Anything, tuple[Scalar, ...]], bool]] = {
+    "<": lambda value, literals: bool(value < literals[0]),
+    "<=": lambda value, literals: bool(value <= literals[0]),
+    ">": lambda value, literals: bool(value > literals[0]),
+    ">=": lambda value, literals: bool(value >= literals[0]),
+    "==": lambda value, literals: bool(value == literals[0]),
+    "!=": lambda value, literals: bool(value != literals[0]),
+    "in": lambda value, literals: value in literals,
+    "not in": lambda value, literals: value not in literals,
+    "is known": lambda _value, _literals: True,
+    "is unknown": lambda _value, _literals: False,
+}

@@ -17,6 +17,7 @@ from steward.engine.proofs import NOT_TRUE, TRUE, NotDecided, Proofs
 from steward.model.facts import FactSpec
 
 _Row = dict[str, object]
+_BIT = tuple(bytes(each >> bit & 1 for each in range(256)) for bit in range(8))
 
 
 def check_folder(playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec]) -> tuple[Finding, ...]:
@@ -88,25 +89,55 @@ def _duplicates(
 
 def _candidates(
     asked: Sequence[Playbook], entries: Mapping[str, list[Asked]], examples: Mapping[str, tuple[_Row, _Row]],
-) -> Iterator[tuple[Playbook, list[Playbook]]]:
-    """For each playbook those that no example refutes: its own made-up accounts are let in by them, too."""
+) -> Iterator[tuple[Playbook, Iterator[Playbook]]]:
+    """For each playbook those that no example refutes: its own made-up accounts are let in by them, too.
+
+    A set of playbooks is a mask of bits here, as all pairs are looked at; only what is left of them is proved.
+    """
     tables = [_Table([examples[each.id][at] for each in asked]) for at in (0, 1)]
-    work = {each.id: _work(each) for each in asked}
-    found: list[list[Playbook]] = [[] for _ in asked]
-    for wide in asked:
-        let_in = tables[0].every
+    rows = _alike(asked)
+    for at, wide in enumerate(asked):
         for table in tables:
             for condition, wanted in entries[wide.id]:
                 true, _ = table.verdicts(condition)
-                let_in &= true if wanted is TRUE else ~true
-        while let_in:
-            bit = let_in & -let_in
-            let_in ^= bit
-            found[bit.bit_length() - 1].append(wide)
-    for narrow, others in zip(asked, found, strict=True):
-        yield narrow, [wide for wide in others if (
-            narrow is not wide and narrow.subject is wide.subject and work[narrow.id] & work[wide.id]
-            and narrow.id not in wide.inhibited_by and wide.id not in narrow.inhibited_by)]
+                rows[at] &= true if wanted is TRUE else ~true
+    for narrow, column in zip(asked, _columns(rows), strict=True):
+        yield narrow, (asked[at] for at in _ones(column))
+
+
+def _alike(asked: Sequence[Playbook]) -> list[int]:
+    """For each the others of its subject that ask for some work as it does, where neither inhibits the other."""
+    by_id: dict[str, int] = {each.id: 1 << at for at, each in enumerate(asked)}
+    by_kind, inhibits = defaultdict[object, int](int), defaultdict[str, int](int)
+    for each in asked:
+        for kind in (each.subject, *_work(each)):
+            by_kind[kind] |= by_id[each.id]
+        for name in each.inhibited_by:
+            inhibits[name] |= by_id[each.id]
+    found = []
+    for each in asked:
+        same = apart = 0
+        for kind in _work(each):
+            same |= by_kind[kind]
+        for name in each.inhibited_by:
+            apart |= by_id.get(name, 0)
+        found.append(same & by_kind[each.subject] & ~(apart | inhibits[each.id] | by_id[each.id]))
+    return found
+
+
+def _columns(rows: Sequence[int]) -> Iterator[bytes]:
+    """For each bit one byte for each row: whether it has the bit."""
+    size = len(rows) // 8 + 1
+    packed = b"".join([row.to_bytes(size, "little") for row in rows])
+    for at in range(len(rows)):
+        yield packed[at >> 3::size].translate(_BIT[at & 7])
+
+
+def _ones(column: bytes) -> Iterator[int]:
+    at = column.find(1)
+    while at >= 0:
+        yield at
+        at = column.find(1, at + 1)
 
 
 def _work(playbook: Playbook) -> frozenset[tuple[str, ...]]:

@@ -71,7 +71,6 @@ class Proofs:
         self._cells: dict[str, Cells] = {
             name: cells_of(catalog[name], tuple(found)) for name, found in by_fact.items()}
         self._every = {fact: cells.every for fact, cells in self._cells.items()}
-        self._masks: dict[tuple[Leaf, bool], int] = {}
         self._formulas: dict[tuple[int, bool, bool], tuple[Expression, _And]] = {}
 
     def example(self, *asked: tuple[Expression, Wanted]) -> dict[str, Anything] | None:
@@ -100,6 +99,9 @@ class Proofs:
     def _solve(self, asked: tuple[tuple[Expression, Wanted], ...]) -> _Domains | None:
         """The cells of each fact that matters."""
         formula = _and([self._formula(condition, wanted) for condition, wanted in asked])
+        if not formula.ors:                     # nothing to try: what it says of each fact is possible, or it is _NO
+            return None if formula is _NO else {
+                fact: formula.atoms[fact] for fact in self._every if fact in formula.atoms}
         found = _Search().solve(self._every, formula)
         if found is None:
             return None
@@ -125,7 +127,7 @@ class Proofs:
     def _build(self, condition: Expression, answer: bool, so: bool) -> _And:
         match condition:
             case Leaf():
-                every, mask = self._every[condition.fact], self._mask(condition, answer)
+                every, mask = self._every[condition.fact], self._cells[condition.fact].where(condition, answer)
                 return _atom(condition.fact, mask if so else every & ~mask, every)
             case Not(child):
                 return self._said(child, not answer, so)
@@ -135,13 +137,6 @@ class Proofs:
             case Any(children):
                 parts = [self._said(child, answer, so) for child in children]
                 return _or(parts, self._every) if answer is so else _and(parts)
-
-    def _mask(self, leaf: Leaf, answer: bool) -> int:
-        """The cells in which `leaf` gives `answer`."""
-        key = (leaf, answer)
-        if (mask := self._masks.get(key)) is None:
-            mask = self._masks[key] = self._cells[leaf.fact].where(leaf, answer)
-        return mask
 
 
 def _atom(fact: str, mask: int, every: int) -> _And:

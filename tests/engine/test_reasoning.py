@@ -338,3 +338,12 @@ def test_proofs_may_be_asked_for_what_is_not_true(catalog: Mapping[str, FactSpec
     condition = read_in("{any: [health.score < 60, health.score >= 60]}")
 
     assert Proofs([condition], catalog).example((condition, NOT_TRUE)) == {"health.score": None}
+
+
+def test_each_of_many_is_held_against_all_others(folder: Callable[..., list[tuple[str, str, str]]]) -> None:
+    """A folder grows; the pair that matters may be its first and its last."""
+    many = [(f"p{at:02}", f"health.score == {at}", {}) for at in range(80)]
+    found = folder(*many, ("wide", "health.score < 60", {}), ("last", "health.score in [3, 79]", {}))
+
+    assert [(code, file) for code, file, _ in found] == [("STW158", f"p{at:02}.yaml") for at in (*range(60), 79)]
+    assert [message.split('"')[1] for _, _, message in found] == ["wide"] * 60 + ["last"]
