@@ -141,7 +141,7 @@ def measure(runner: Runner, into: Path) -> None:
 
 def clear_caches() -> None:
     for name, module in list(sys.modules.items()):
-        if name.startswith("steward."):
+        if name.startswith(("steward.", "tests.")):
             for each in vars(module).values():
                 if isinstance(each, functools._lru_cache_wrapper):  # the only name it has
                     each.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from steward.model.facts import FactSpec
 
 FOLDER = Path(__file__).resolve().parents[2] / "playbooks"
 FACTS: Mapping[str, FactSpec] = whole_catalog()
-SCHEMA = playbook_schema(FACTS)
 ALL_OF_IT = """\
 id: everything
 title: Everything
@@ -64,17 +64,23 @@ mode: {ramp: 25%}
 """
 
 
+@functools.cache
+def schema() -> Mapping[str, Any]:
+    """Of all facts that a company has before it adds its own."""
+    return playbook_schema(FACTS)
+
+
 def faults(text: str) -> list[str]:
     """Where the schema finds something, as paths."""
     written = YAML(typ="safe", pure=True).load(text)
-    return ["/".join(map(str, each.absolute_path)) for each in Draft202012Validator(SCHEMA).iter_errors(written)]
+    return ["/".join(map(str, each.absolute_path)) for each in Draft202012Validator(schema()).iter_errors(written)]
 
 
 def test_it_is_a_schema_and_says_how_to_use_it() -> None:
     """Who opens the file finds out what to do with it."""
-    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator.check_schema(schema())
 
-    assert USAGE in SCHEMA["description"]
+    assert USAGE in schema()["description"]
 
 
 @pytest.mark.parametrize("file", playbook_files(FOLDER), ids=lambda file: file.stem)
@@ -121,14 +127,14 @@ def test_when_is_needed_where_a_condition_lets_in_and_only_there() -> None:
     assert faults(f"{start}, trigger: {{date: {{before: renewal, by: 90d}}}}}}") == []
 
 
-def described(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield from schema.get("properties", {}).items()
+def described(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from part.get("properties", {}).items()
 
 
 def test_every_field_is_described_as_in_the_table() -> None:
     """What one reads beside the cursor is what the pages say."""
-    fields = dict(described(SCHEMA))
-    step = dict(described(SCHEMA["$defs"]["step"]))
+    fields = dict(described(schema()))
+    step = dict(described(schema()["$defs"]["step"]))
 
     assert list(fields) == list(names(FIELD_TABLE))
     assert set(step) == {*names(STEP_TABLE), *names(MODIFIER_TABLE)}
@@ -138,8 +144,8 @@ def test_every_field_is_described_as_in_the_table() -> None:
 
 def test_every_default_is_a_value_that_may_stand() -> None:
     """Editors write the default out when asked; it must be right."""
-    validator = Draft202012Validator({**SCHEMA, "if": False, "else": {}, "required": []})
-    given = {name: inside["default"] for name, inside in described(SCHEMA) if "default" in inside}
+    validator = Draft202012Validator({**schema(), "if": False, "else": {}, "required": []})
+    given = {name: inside["default"] for name, inside in described(schema()) if "default" in inside}
 
     assert {"timeout", "again_after", "mode", "priority", "subject", "limit", "holdout"} <= set(given)
     assert [each.message for each in validator.iter_errors(given)] == []

@@ -11,6 +11,7 @@ import pytest
 from steward import views
 from steward.model.errors import Unavailable
 from steward.pipeline.derive import DeriveReport
+from steward.store import touched
 from steward.web.worker import Worker
 from steward.wiring import Hub
 
@@ -54,9 +55,9 @@ def test_a_pressed_button_acknowledges_the_enrollment_and_redraws_the_message(se
     """The person presses in Slack; the escalation stops and everybody sees who has it."""
     served.hub.deliver()
     slack = served.sandboxes["slack"]
-    enrolled = next(each for each in views.enrollments(served.hub.db, state="active") if not each.acknowledged_by)
-    message = next(each for each in slack.messages()
-                   if each["metadata"]["event_payload"]["key"].startswith(enrolled.id + "/"))
+    waiting = [each for each in views.enrollments(served.hub.db, state="active") if not each.acknowledged_by]
+    enrolled, message = next((each, told) for each in waiting for told in slack.messages()  # a digest tells of many
+                             if told["metadata"]["event_payload"]["key"].startswith(each.id + "/"))
     body = slack.pressed(message, "acknowledge")
 
     headers = {name: value for name, value in slack.sign(body).items() if not name.startswith(":")}
@@ -120,7 +121,8 @@ class _BusyOnce(Hub):
 def test_an_account_that_could_not_be_looked_at_is_looked_at_again(served: Any) -> None:
     """The call is closed by then, and the vendor will not send it again."""
     hub = _BusyOnce(served.hub.settings, served.hub.db)
-    hub._touched = [views.accounts(served.hub.db)[0].id]
+    with hub.db.write() as tx:
+        touched.note(tx, [views.accounts(hub.db)[0].id], hub.clock())
     with pytest.raises(Unavailable):
         hub.work_off()
     hub.work_off()
