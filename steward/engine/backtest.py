@@ -226,4 +226,4 @@ def not_simulated(playbook: Playbook, gap_count: int, spacing_: timedelta) -> tu
 
 def _length(length: timedelta) -> str:
     hours = round(length.total_seconds() / 3600)
-    return f"{hours} hours" if hours < 36 and hours != 24 else "a day" if hours == 24 else f"{hours // 24} days"
+    return f"{hours} hours" if hours < 48 and hours != 24 else "a day" if hours == 24 else f"{hours // 24} days"

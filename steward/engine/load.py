@@ -59,7 +59,10 @@ def reload(
     """
     findings = Findings(label, body)
     node = read_json(body, label)
-    playbook = read_playbook(node, label, catalog, findings) if isinstance(node, Block) else None
+    if not isinstance(node, Block):
+        findings.error("STW106", Mark(), "not what was stored: no playbook", "apply the playbook again")
+        raise playbook_error(findings.found)
+    playbook = read_playbook(node, label, catalog, findings)
     if playbook is None or errors_of(findings.found):
         raise playbook_error(findings.found)
     return replace(playbook, mode=mode, ramp=ramp, priority=priority)

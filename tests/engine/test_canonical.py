@@ -165,6 +165,9 @@ documents = st.fixed_dictionaries(
 SCHEMA = Draft202012Validator(playbook_schema(FACTS))
 
 
+DROP = "id: it\ntitle: It\nwhy: Because.\nwhen: health.score < 60\nuntil: health.score >= 70\ndo: [{message: {to: csm}}]\n"
+
+
 def read_back(playbook: Playbook) -> Playbook:
     again = reload(canonical(playbook), "stored", FACTS, mode=playbook.mode, ramp=playbook.ramp, priority=playbook.priority)
     return replace(again, file=playbook.file)
@@ -265,3 +268,29 @@ def test_what_was_not_stored_by_us_is_refused_in_words() -> None:
     """A torn row must say what it is."""
     with pytest.raises(PlaybookError, match="not what was stored"):
         reload('{"id": ', "a@1234", FACTS)
+
+
+@pytest.mark.parametrize(("line", "stored"), [
+    ("limit: 0", '"limit": "0"'), ("limit: 5%", '"limit": "5%"'), ("limit: 40", '"limit": "40"'),
+    ("limit: 40 or 12.5%", '"limit": "40 or 12.5%"'), ("on_update: migrate", '"on_update": "migrate"'),
+    ("on_update: {migrate: {'do[3]': 'do[0]'}}", '"on_update": {"migrate": {"do[3]": "do[0]"}}'),
+    ("holdout: 12.5%", '"holdout": "12.5%"'),
+    ("holdout: {share: 0%, salt: x}", '"holdout": {"share": "0%", "salt": "x"}'),
+    ("goal: {when: health.score >= 90, within: 30d}", '"goal": {"when": "health.score >= 90", "within": "30d"}'),
+])
+def test_each_way_of_writing_a_field_is_stored_and_read_back(line: str, stored: str) -> None:
+    """What was applied with no limit must not come back with the usual one."""
+    written = load_playbook(f"{DROP}{line}\n", "it.yaml", FACTS)
+
+    assert stored in canonical(written)
+    assert read_back(written) == written
+
+
+def test_what_yaml_could_fold_or_refuse_is_stored_by_its_number() -> None:
+    """A title with a line separator in it is that title again, not two lines."""
+    title = "e\u00e9 n\u0085 d\u007f l\u2028 p\uffff f\U00010000 g\U0001f600"
+    written = replace(load_playbook(DROP, "it.yaml", FACTS), title=title)
+    stored = canonical(written)
+
+    assert "e\\u00e9 n\\u0085 d\\u007f l\\u2028 p\\uffff f\U00010000 g\U0001f600" in stored
+    assert json.loads(stored)["title"] == title

@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import Event
 
-from steward.engine.document import Block, Scalar, read
+from steward.engine.document import MOST_BYTES, MOST_DEPTH, MOST_NODES, Block, Scalar, read, read_json
+from steward.engine.findings import Finding
 from steward.model.errors import PlaybookError
 
 FOLDER = Path(__file__).resolve().parents[2] / "playbooks"
@@ -81,3 +82,60 @@ def test_hostile_text_is_refused_in_words(text: str) -> None:
     """Whoever can send a playbook must not be able to stop Steward with it."""
     with pytest.raises(PlaybookError, match=r"STW1\d\d"):
         read(text, "a.yaml")
+
+
+def refused(text: str) -> list[tuple[str, int, int, str, str]]:
+    """Code, line, column, message and remedy of each fault."""
+    with pytest.raises(PlaybookError) as caught:
+        read(text, "a.yaml")
+    return [(each.code, each.line, each.column, each.message, each.help) for each in caught.value.findings
+            if isinstance(each, Finding)]
+
+
+@pytest.mark.parametrize(("text", "code", "line", "column", "message", "remedy"), [
+    ("", "STW101", 1, 1, "the file is empty", "write at least: id, title, why, when, do"),
+    ("a: b\n" + "#" * MOST_BYTES, "STW108", 1, 1, f"the file is larger than {MOST_BYTES // 1024} kB", "split it"),
+    ("a:\n\tb: 1\n", "STW101", 2, 1, "not YAML: a tab where the line is indented",
+     "indent with spaces only, two for each level"),
+    ("a: b\n c: d\n", "STW101", 2, 3, "not YAML: mapping values are not allowed here",
+     "check the indentation, and put quotes around a value that contains \": \" or \" #\""),
+    ("a: b\n---\nc: d\n", "STW102", 2, 1, "a playbook is one document without directives", "remove the line"),
+    ("%YAML 1.1\n---\na: b\n", "STW102", 1, 1, "a playbook is one document without directives", "remove the line"),
+    ("%TAG !x! tag:x\n---\na: b\n", "STW102", 1, 1, "a playbook is one document without directives", "remove the line"),
+    ("a: !x b\n", "STW102", 1, 4, 'tag "!x" is not allowed', "remove it; quotes make a value text"),
+    ("a: &x b\n", "STW102", 1, 4, 'anchor "&x" is not allowed', "write the value out"),
+    ("a: *x\n", "STW102", 1, 4, 'alias "*x" is not allowed', "write the value out"),
+    ("a: \"\\ud800\"\n", "STW102", 1, 4, "half a character cannot be stored", "write the whole character"),
+    ("a: {<<: {b: c}}\n", "STW102", 1, 5, 'merge key "<<" is not allowed', "write the keys out"),
+    ("? [a]\n: b\n", "STW102", 1, 3, "a key must be a word", "put quotes around a value that holds braces"),
+    ("a:\n" + "- 1\n" * MOST_NODES, "STW108", MOST_NODES - 1, 3, f"more than {MOST_NODES} values", "split the file"),
+    ("[" * MOST_DEPTH + "{a: b}" + "]" * MOST_DEPTH, "STW108", 1, MOST_DEPTH + 1, f"nested deeper than {MOST_DEPTH}",
+     "flatten it"),
+    ("[" * (MOST_DEPTH - 1) + "{a: b}" + "]" * (MOST_DEPTH - 1), "STW108", 1, MOST_DEPTH + 1,
+     f"nested deeper than {MOST_DEPTH}", "flatten it"),
+])
+def test_what_may_not_stand_in_a_file_is_shown_at_its_place(
+    text: str, code: str, line: int, column: int, message: str, remedy: str,
+) -> None:
+    """YAML can do a hundred things that nobody who writes a playbook knows; each of them is told in words."""
+    assert refused(text) == [(code, line, column, message, remedy)]
+
+
+def test_every_key_that_stands_twice_is_shown() -> None:
+    """The second would win in silence, and only the author knows which was meant."""
+    assert [(code, line, help_) for code, line, _, _, help_ in refused("a: 1\nb: 2\na: 3\nb: 4\n")] == [
+        ("STW104", 3, "the first is in line 1"), ("STW104", 4, "the first is in line 2")]
+
+
+@pytest.mark.parametrize("text", [
+    "a: é\n", "'<<': b\n", "a: '*x'\n", "[" * (MOST_DEPTH - 2) + "{a: b}" + "]" * (MOST_DEPTH - 2), "a:\n" + "- 1\n" * (MOST_NODES - 3),
+])
+def test_what_is_only_like_it_is_read(text: str) -> None:
+    """Text in quotes is text, and a bound includes itself."""
+    assert read(text, "a.yaml")
+
+
+def test_what_was_stored_and_is_no_json_is_refused_in_words() -> None:
+    """A row that somebody edited by hand stops that playbook, with its name, and nothing else."""
+    with pytest.raises(PlaybookError, match=r"(?s)STW101.*not what was stored.*drop@7c1e.*apply the playbook again"):
+        read_json("{", "drop@7c1e")

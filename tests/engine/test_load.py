@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from steward.engine.canonical import canonical
 from steward.engine.check import check_files, unperformable
 from steward.engine.document import MOST_BYTES, MOST_DEPTH, MOST_NODES
 from steward.engine.durations import Duration
+from steward.engine.expression import leaves
 from steward.engine.findings import Finding
 from steward.engine.language import CtaStep, MessageStep, Mode, Playbook, Step
-from steward.engine.load import load_folder, load_playbook, read_folder
+from steward.engine.load import load_folder, load_playbook, read_folder, reload
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
 
@@ -201,3 +204,82 @@ def test_a_missing_template_file_is_no_excuse(catalog: Mapping[str, FactSpec], e
     """With templates at hand, a name that is not among them is a fault."""
     with pytest.raises(PlaybookError, match='there is no message template "health_drop"'):
         load_playbook(example_text, "x.yaml", catalog, {})
+
+
+def test_a_list_is_no_playbook(load: Load) -> None:
+    """Somebody put a dash before the first line."""
+    [fault] = found(load, "- id: x\n- title: y\n")
+
+    assert (fault.code, fault.message, fault.help) == (
+        "STW106", "a playbook is a list of fields", "begin with: id: health_drop")
+
+
+def test_each_condition_knows_where_it_stands(catalog: Mapping[str, FactSpec], example_text: str) -> None:
+    """Explanations, decisions and maps address a clause by its path in the file."""
+    text = example_text.replace("only_if: account.arr >= 100k USD", "unless: support.open_urgent < 1") + """\
+scope: account.segment == smb
+goal: {when: health.score >= 90, within: 30d}
+exit: {gone: account.segment is unknown}
+revoke_on: account.do_not_contact == true
+compensate: [{message: {to: csm}, if: account.arr >= 1k USD}]
+"""
+    text = text.replace("unless: acknowledged, to: role", "only_if: account.arr >= 100k USD, to: role")
+    short = load_playbook(text.replace("goal: {when: health.score >= 90, within: 30d}", "goal: health.score >= 90"),
+                          "it.yaml", catalog)
+
+    for playbook in (load_playbook(text, "it.yaml", catalog), short):
+        conditions = playbook.conditions()
+        assert set(conditions) == {"when", "until", "scope", "goal.when", "exit.gone", "revoke_on", "escalate[1].only_if",
+                                   "escalate[1].unless", "compensate[0].if"}
+        for path, condition in conditions.items():
+            assert {leaf.path.removeprefix(path)[:1] for leaf in leaves(condition)} <= {"", "."}, path
+            assert all(leaf.path.startswith(path) for leaf in leaves(condition))
+
+
+def test_an_inhibition_by_nobody_known_is_shown_with_its_code(
+    tmp_path: Path, catalog: Mapping[str, FactSpec], example_text: str,
+) -> None:
+    """The code is what one searches for."""
+    text = example_text.replace(", template: health_drop", "")
+    (tmp_path / "a.yaml").write_text(text + "inhibited_by: [usage_drop, health_drp, health_drop]\n")
+    (tmp_path / "b.yaml").write_text(text.replace("id: health_drop", "id: usage_drop"))
+
+    assert [(each.code, each.line, each.message, each.help) for each in read_folder(tmp_path, catalog).findings] == [
+        ("STW127", 20, 'there is no playbook "health_drp"', 'did you mean "health_drop"?')]
+
+
+def test_what_was_stored_and_is_wrong_by_now_is_refused(catalog: Mapping[str, FactSpec], example: Playbook) -> None:
+    """A fact is gone from the catalog: better no playbook than half of one."""
+    body = canonical(example)
+    less = {name: spec for name, spec in catalog.items() if name != "account.arr"}
+
+    assert reload(body, "health_drop@7c1e", catalog).do == example.do
+    with pytest.raises(PlaybookError, match=r"(?s)health_drop@7c1e.*Found 1 error"):
+        reload(body, "health_drop@7c1e", less)
+    with pytest.raises(PlaybookError, match='unknown key "agian"'):
+        reload(body.replace('"again_after"', '"agian"'), "health_drop@7c1e", catalog)
+    with pytest.raises(PlaybookError, match=r"(?s)not what was stored.*apply the playbook again"):
+        reload("[]", "health_drop@7c1e", catalog)
+
+
+def test_only_playbooks_are_checked_and_each_id_once(
+    tmp_path: Path, catalog: Mapping[str, FactSpec], example_text: str,
+) -> None:
+    """Cases stand beside them and are no playbooks; what comes after them in the folder is looked at all the same."""
+    text = example_text.replace(", template: health_drop", "")
+    (tmp_path / "a.cases.yaml").write_text("cases: []\n")
+    (tmp_path / "b.yaml").write_text(text.replace("agian", "again").replace("for: 3d", "fro: 3d"))
+    (tmp_path / "c.yaml").write_text(text)
+    (tmp_path / "d.yaml").write_text(text.replace("score < 60", "score < 55").replace("id: health_drop", "id: other"))
+    found_ = check_files(sorted(tmp_path.glob("*.yaml")), catalog)
+
+    assert ("b.yaml", "STW103") in [(Path(each.file).name, each.code) for each in found_]
+    assert any(Path(each.file).name in ("c.yaml", "d.yaml") for each in found_), "those that overlap are told together"
+    with pytest.raises(PlaybookError, match="there is no such file"):
+        check_files([tmp_path / "e.yaml"], catalog)
+
+
+def test_a_rung_needs_somebody_who_can_send_a_message(example: Playbook) -> None:
+    """Escalating where nothing can be said would be silence."""
+    assert unperformable(replace(example, do=example.do[:1]), {"open_cta"}) == ("message",)
+    assert unperformable(replace(example, do=example.do[:1], escalate=()), {"open_cta"}) == ()
