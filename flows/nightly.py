@@ -1,4 +1,4 @@
-"""The nightly round: reconcile, derive afresh, tidy the store and Prefect's own history."""
+"""The nightly round: reconcile, derive afresh, write down the day for reports, tidy the store and Prefect's own history."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ KEEP_RUNS_DAYS = 30
 async def nightly() -> State[dict[str, int]]:
     """Everything once, in order, then the tidying. A part that fails does not stop the next."""
     states = [await part(return_state=True) for part in (sync_all, evaluate, deliver)]
+    tabulated = await with_hub(lambda hub: hub.tabulate())
     tidied = await with_hub(lambda hub: hub.tidy())
     counts = {
         "failed parts": sum(not state.is_completed() for state in states),
+        "account days written for reports": tabulated.account_days,
         "rows and files let go": tidied,
         "dead runs reaped": len(await reap()),
         "old runs deleted": await delete_old_runs(KEEP_RUNS_DAYS),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from steward.pipeline.evaluate import EvaluateReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.sync import OnPage, SyncReport
+    from steward.pipeline.tabulate import TabulateReport
     from steward.pipeline.writeback import WriteBackReport
     from steward.store.database import Database
     from steward.store.outbox import OutboxRow
     from steward.store.releases import Release
+    from steward.views.export import ExportReport
 
 NOTHING_LIVE = ("no playbook is live: what stands in the folder decides nothing before it is applied. "
                 "See what it would do, and make it live, with: steward playbook apply")
@@ -269,6 +271,36 @@ class Hub:
 
         return deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done)
 
+
+    # ---- what reports read ----
+
+    def tabulate(self) -> TabulateReport:
+        """Bring the tables and views that reports read up to date."""
+        from steward.pipeline.tabulate import tabulate
+
+        return tabulate(self.db, self.settings, self.clock())
+
+    def export(self, folder: Path, format_: str, tables: Sequence[str] = (), since: date | None = None) -> ExportReport:
+        """Write what reports read, brought up to date, as files into `folder`."""
+        from steward.views.export import chosen, export
+
+        chosen(tables)                      # a name that is wrong, before anything is done
+        self.tabulate()
+        return export(self.db, folder, format_, self.clock(), tables=tables, since=since)
+
+    def connection_files(self) -> dict[str, str]:
+        """By name, the files with which BI tools open the views of this database.
+
+        Raises:
+            ConfigError: it is SQLite, which nobody reads over a network.
+        """
+        from steward.views.export import connection_files
+
+        if self.db.address is None:
+            raise ConfigError("BI tools read live from PostgreSQL: set store.url to one. SQLite is one file on this "
+                              "machine; write files for them with: steward export --to DIR")
+        self.tabulate()
+        return connection_files(*self.db.address)
 
     def inbox_writer(self) -> InboxWriter:
         """What makes the calls of many vendors durable in few commits; close it in the end."""

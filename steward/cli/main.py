@@ -31,6 +31,7 @@ _COMMANDS = (
     ("deliver", "Deliver the actions that are due."),
     ("serve", "Serve the API and the webhooks."),
     ("schema", "The JSON Schema of playbooks, by which an editor completes and checks."),
+    ("export", "What reports read, as Parquet, CSV or Excel files; and what every column means."),
     ("explain", "Why a playbook did or did not fire for an account, now or then."),
 )
 for _name, _help in _COMMANDS:

@@ -10,6 +10,8 @@ _HARMFUL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_FORMULA = re.compile("(^|\n)(?=[\\s\"']*[=+\\-@|%\uff1d\uff0b\uff0d\uff20])|^(?=[\t\n])")
+
 
 def plain(text: str) -> str:
     """`text` without control, direction and lone surrogate characters; new lines and tabs stay."""
@@ -28,8 +30,8 @@ def for_mrkdwn(text: str) -> str:
 def for_cell(text: str) -> str:
     """`text` for a cell of a CSV or XLSX file: no spreadsheet program takes it for a formula.
 
-    Source: OWASP "CSV Injection": a leading `=`, `+`, `-`, `@`, tab or carriage return starts one; a quote in front
-    makes it text. Programs skip blanks before the mark, so those are looked through.
+    Source: OWASP "CSV Injection": a leading `=`, `+`, `-`, `@`, tab or carriage return starts one, in full width too; a
+    quote in front makes it text. Programs skip blanks and quotes before the mark, and some begin a cell anew after a
+    line break, so all those are looked through.
     """
-    shown = plain(text)
-    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "|", "%")) or shown[:1] in "\t\n" else shown
+    return _FORMULA.sub(r"\1'", plain(text))

@@ -62,6 +62,12 @@ class Database:
 
         return Lake(self.data_dir / "lake")
 
+    @property
+    def address(self) -> tuple[str, int, str] | None:
+        """Host, port and name of the database; None for a file."""
+        where = self._engine.url
+        return None if self._turn else (where.host or "localhost", where.port or 5432, where.database or "")
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One short write transaction; what raises in it undoes it. Never wait for a vendor within."""

@@ -6,9 +6,10 @@ as they sort, alike on SQLite and PostgreSQL. JSON is stored as text and only Py
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
 
-metadata = MetaData()
+from steward.store import report_tables  # noqa: F401  its tables are among the metadata
+from steward.store.metadata import metadata
 
 # ---- what outside systems told us ----
 

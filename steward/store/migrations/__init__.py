@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 
 def upgrade(connection: Connection) -> None:
@@ -20,7 +20,10 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    from steward.store import reporting_views
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with reporting_views.out_of_the_way(connection):
+        command.upgrade(config, "head")
