@@ -1,4 +1,4 @@
-"""The nightly round: reconcile, derive afresh, write down the day for reports, tidy the store and Prefect's own history."""
+"""The nightly round: reconcile, derive afresh, write the day down for reports, tidy up."""
 
 from __future__ import annotations
 

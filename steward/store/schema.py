@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from steward.store import report_tables  # noqa: F401  its tables are among the metadata
-from steward.store.metadata import metadata
+from steward.store.metadata import metadata as metadata  # noqa: PLC0414  handed on
 
 # ---- what outside systems told us ----
 
