@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from steward.engine.calendars import Calendar
 from steward.engine.case_file import read_cases
-from steward.engine.cases import run_cases
+from steward.engine.cases import run_cases, run_files
+from steward.engine.findings import Finding
 from steward.engine.load import load_playbook
 from steward.facts.catalog import catalog as whole_catalog
 from steward.model.errors import PlaybookError
@@ -274,3 +279,100 @@ series: {acme: {health.score: "80"}}
 failed: {acme: cal}
 expect: [{at: 0d, acme: idle}]
 """)) == ['there is no step "cal"; did you mean "call"?']
+
+
+def test_a_yes_to_a_step_is_no_yes_to_the_entry() -> None:
+    """Who is held at the limit is let go by a yes to the entry alone."""
+    playbook = DROP + "limit: 5\ndo:\n  - {id: offer, opportunity: {type: renewal}, approve: csm_manager}\n"
+
+    assert differences(playbook, one("""\
+given: {health.score: 50}
+series: {many: {}}
+approved: {many: {1d: offer, 4d: ""}}
+over_limit: {many: 0d}
+expect:
+  - {at: 3d, many: awaiting_approval}
+  - {at: 4d, many: active, actions: {many: [opportunity]}}
+""")) == []
+
+
+def test_an_event_that_is_out_of_scope_is_used_up() -> None:
+    """It was about somebody else; it must not come back once the account changes its segment."""
+    playbook = HEAD + "scope: account.segment == smb\ntrigger: {event: opportunity.closed_won}\n" + CALL
+
+    assert differences(playbook, one("""\
+series: {other: {account.segment: "enterprise smb"}, late: {account.segment: "_ smb"}}
+events: {other: {0d: opportunity.closed_won}, late: {0d: opportunity.closed_won}}
+expect: [{at: 1d, other: idle, late: active}]
+""")) == []
+
+
+@pytest.mark.parametrize(("since", "at_4"), [("50x5", "active"), ("80 50x4", "active"), ("80 80 50x3", "pending"), ("50 50 _ 50 50", "pending")])
+def test_history_counts_as_far_back_as_it_was_true_without_a_break(since: str, at_4: str) -> None:
+    """Three days before it was switched on, and not any three days."""
+    assert differences(DROP + "for: 3d\nbacklog: use_history\n" + CALL, one(f"""\
+series: {{acme: {{health.score: "{since} 50"}}}}
+switched_on: 4d
+expect: [{{at: 4d, acme: {at_4}}}]
+""")) == []
+
+
+@pytest.mark.parametrize(("calendar", "zone", "on_friday"), [
+    ("owner", "America/New_York", True), ("account", "America/New_York", False), ("owner", "Europe/Berln", False),
+    ("owner", "_", False),
+])
+def test_the_calendar_is_in_the_zone_of_the_owner_or_of_the_account(calendar: str, zone: str, on_friday: bool) -> None:
+    """Friday 20:00 in Berlin is 14:00 in New York, where two hours of work are left; a zone that is none is passed over."""
+    playbook = DROP + f"calendar: {calendar}\n" + CALL + "escalate: [{after: 2bh, to: csm_manager}]\n"
+
+    assert differences(playbook, "clock: {start: 2026-03-06T19:00:00Z, tick: 12h, zone: Europe/Berlin}\n" + one(f"""\
+given: {{health.score: 50, account.timezone: Europe/Berlin}}
+series: {{acme: {{account.csm_timezone: "{zone}"}}}}
+expect:
+  - {{at: 0h, acme: active, actions: {{acme: [cta]}}}}
+  - {{at: 12h, actions: {{acme: [{"escalate" if on_friday else ""}]}}}}
+  - {{at: 72h, actions: {{acme: [{"" if on_friday else "escalate"}]}}}}
+""")) == []
+
+
+@pytest.mark.parametrize(("text", "line", "column", "said"), [
+    ("cases: []\nclok: {}\n", 2, 1, 'did you mean "clock"?'),
+    ("clock: tomorrow\ncases: []\n", 1, 8, "write: name: value"),
+    ("cases: {a: b}\n", 1, 8, "write: - …"), ("clock: {start: soon}\ncases: []\n", 1, 16, "write 2026-03-02T08:00:00Z"),
+    ("cases:\n  - series: {a: {health.score: [1]}}\n    expect: []\n", 2, 32, 'write them in one text: "72 58x6 _"'),
+    ("cases:\n  - series: {a: {health.score: '1'}}\n    given: {health.score: [1]}\n    expect: []\n", 3, 27,
+     "write: renewal.days_left: 90"),
+    ("cases:\n  - series: {a: {health.score: '1'}}\n    expect: [{at: [1], a: idle}]\n", 3, 19, "write at: 3d"),
+    ("cases:\n  - series: {a: {health.score: '1'}}\n    expect: [{a: idle}]\n", 1, 1, "write at: 3d"),
+    ("cases:\n  - series: {a: {health.score: '1'}}\n    expect: [{at: 0d, a: [idle]}]\n", 3, 26, "write a word"),
+    ("cases:\n  - series: {a: {health.score: '1'}}\n    expect: [{at: 0d, a: blocked:cap}]\n", 3, 26,
+     'did you mean "blocked:caps"?'),
+])
+def test_what_cannot_be_read_in_a_file_of_cases_has_its_place(text: str, line: int, column: int, said: str) -> None:
+    """The same care as for a playbook: who writes cases is the one who means it well."""
+    with pytest.raises(PlaybookError) as caught:
+        read_cases(text, "it.cases.yaml", FACTS)
+
+    assert (line, column, said) in [(each.line, each.column, each.help) for each in caught.value.findings
+                                    if isinstance(each, Finding) and each.code in ("STW103", "STW130")]
+
+
+def test_a_clock_is_read_as_it_is_written() -> None:
+    """Days by their whole names, hours with spaces, an instant without a zone in UTC."""
+    read = read_cases("clock: {start: 2026-03-02 08:00, tick: 1h, zone: Asia/Tokyo, hours: '08:30 - 16:00', "
+                      "workdays: [Sunday, monday, Tue], holidays: 2026-12-24}\ncases: []\n", "it.cases.yaml", FACTS)
+
+    assert (read.start, read.tick) == (datetime(2026, 3, 2, 8, tzinfo=UTC), timedelta(hours=1))
+    assert read.calendar == Calendar(
+        ZoneInfo("Asia/Tokyo"), frozenset({6, 0, 1}), time(8, 30), time(16), frozenset({date(2026, 12, 24)}))
+
+
+def test_files_of_cases_are_run_by_either_name(tmp_path: Path) -> None:
+    """`test renewal.yaml` and `test renewal.cases.yaml` mean the same."""
+    (tmp_path / "drop.yaml").write_text(DROP + CALL)
+    (tmp_path / "drop.cases.yaml").write_text(one("series: {acme: {health.score: '50'}}\nexpect: [{at: 0d, acme: idle}]\n"))
+    by_either = [run_files([tmp_path / name], FACTS) for name in ("drop.yaml", "drop.cases.yaml")]
+
+    assert by_either[0] == by_either[1]
+    assert [(each.playbook, each.file, each.name, each.differences) for each in by_either[0]] == [
+        ("it", str(tmp_path / "drop.cases.yaml"), "it", ("at 0d: acme is active, expected idle",))]

@@ -181,7 +181,8 @@ def test_a_stratified_interval_covers_under_peeking() -> None:
     assert missed <= 2
 
 
-@pytest.mark.parametrize(("treatment_n", "control_n", "base"), [(180, 20, 0.4), (60, 60, 0.2), (300, 90, 0.6)])
+@pytest.mark.parametrize(("treatment_n", "control_n", "base"), [
+    (180, 20, 0.4), (60, 60, 0.2), (300, 90, 0.6), (900, 100, 0.02), (3000, 900, 0.93)])
 def test_the_effect_that_is_promised_is_shown_four_times_of_five(treatment_n: int, control_n: int, base: float) -> None:
     """The power statement is an approximation; this is how good."""
     effect = smallest_effect(treatment_n, control_n, base)
@@ -201,3 +202,30 @@ def test_what_cannot_be_shown_is_said() -> None:
     assert smallest_effect(10.8, 1.2, 0.4) is None
     assert smallest_effect(100, 0, 0.4) is None
     assert smallest_effect(100, 100, 1.0) is None
+
+
+def test_an_interval_over_strata_holds_the_extremes_that_a_search_finds() -> None:
+    """Strata of other sizes and other shares: the bound is found by a formula, and must be that of trying everything."""
+    strata = [Stratum(Counted(9, 12), Counted(3, 8)), Stratum(Counted(2, 9), Counted(1, 21))]
+    grid = np.linspace(0.01, 0.99, 41)
+    total = sum(each.treatment.n + each.control.n for each in strata)
+    spread, loss = np.zeros((1,)), np.zeros((1,))
+    for each in strata:
+        weight = (each.treatment.n + each.control.n) / total
+        for counted, sign in ((each.treatment, weight), (each.control, -weight)):
+            one = np.array([_log_loss(counted, float(at)) for at in grid]) + _log_mixture(counted)
+            spread, loss = (spread[:, None] + sign * grid).ravel(), (loss[:, None] + one).ravel()
+            keep = loss < -log(ALPHA) + 40
+            spread, loss = spread[keep], loss[keep]
+    possible = spread[loss < -log(ALPHA)]
+    found = difference(strata)
+
+    assert found.interval.low <= possible.min() < found.interval.low + 0.03
+    assert found.interval.high >= possible.max() > found.interval.high - 0.03
+    assert found.estimate == pytest.approx(20 / 50 * (9 / 12 - 3 / 8) + 30 / 50 * (2 / 9 - 1 / 21))
+
+
+@pytest.mark.parametrize(("treatment", "control", "base"), [(0, 50, 0.4), (50, 0, 0.4), (-1, 50, 0.4), (3, 3, 0.4), (1000, 1000, 1.0)])
+def test_where_nothing_can_be_shown_no_effect_is_named(treatment: float, control: float, base: float) -> None:
+    """A number would be believed."""
+    assert smallest_effect(treatment, control, base) is None

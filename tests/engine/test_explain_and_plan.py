@@ -21,7 +21,7 @@ from steward.engine.plan import Today, plan
 from steward.engine.step_lines import step_lines
 from steward.engine.sweep import opened_frame, sweep, sweep_rows
 from steward.engine.walk import walk
-from steward.model.enrollments import Arm, Enrollment, State
+from steward.model.enrollments import Arm, Decision, Enrollment, State
 from steward.model.facts import FactSpec
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
@@ -259,3 +259,210 @@ def test_plan_says_whom_a_gate_would_stop(
     assert [move.account_id for move in found.enters] == ["acct_3"]
     assert [(move.account_id, move.clause.split(":")[0]) for move in found.held] == [
         ("acct_1", "do_not_contact"), ("acct_2", "inhibited")]
+
+
+# ---- steps ----
+
+HEAD = "id: it\ntitle: It\nwhy: Because.\nwhen: health.score < 60\nuntil: health.score >= 70\n"
+DO = """\
+do:
+  - {id: call, cta: {type: risk, assign: csm}}
+  - wait: 3d
+  - {message: {to: csm}, needs: call}
+  - branch:
+      - {if: account.arr >= 1k USD, do: [{wait: 1d}]}
+      - else: [{message: {to: csm}}]
+  - {message: {to: csm_manager}, approve: [csm_manager, role:vp]}
+  - {message: {to: csm_manager}, if: account.arr >= 1k USD}
+  - message: {to: csm_manager}
+escalate:
+  - {after: 2d, to: csm_manager}
+  - {after: 5d, unless: health.score >= 65, to: [csm_manager, role:vp], only_if: account.arr >= 1k USD}
+"""
+
+
+def flying(load: Callable[[str], Playbook], step: int, arm: Arm = Arm.TREATMENT, **body: Any) -> tuple[Playbook, Enrollment]:
+    playbook = load(HEAD + DO)
+    return playbook, Enrollment("it/acct_1/1", "it", playbook.version, "acct_1", 1, State.ACTIVE, since=NOW, looked_at=NOW,
+                                arm=arm, step=step, body=body)
+
+
+@pytest.mark.parametrize(("step", "body", "lines"), [
+    (0, {}, ["at do[0] call: at the next look", "then do[1] wait, do[2] message, do[3] branch and 3 more"]),
+    (1, {"planned": ["do.0"], "step_since": "2026-03-05T08:00:00+00:00"},
+     ["did do[0] call delivered", "at do[1] wait: waits 3d, until 2026-03-08 08:00Z",
+      "then do[2] message, do[3] branch, do[4] message and 2 more"]),
+    (1, {}, ["at do[1] wait: waits 3d", "then do[2] message, do[3] branch, do[4] message and 2 more"]),
+    (2, {"planned": ["do.0"]}, ["did do[0] call delivered", "at do[2] message: waits for the receipt of call",
+                                "then do[3] branch, do[4] message, do[5] message and 1 more"]),
+    (2, {}, ["at do[2] message: at the next look", "then do[3] branch, do[4] message, do[5] message and 1 more"]),
+    (3, {"planned": ["do.2", "gone.9"]},
+     ["did do[2] message not planned, gone.9 not planned", "at do[3] branch: which way is not known: data are missing",
+      "then do[4] message, do[5] message, do[6] message"]),
+    (6, {}, ["at do[4] message: waits for a yes of csm_manager or role:vp: steward playbook approve it/acct_1/1 --step do.4",
+             "then do[5] message, do[6] message"]),
+    (6, {"approvals": {"do.4": "ana"}}, ["at do[4] message: at the next look", "then do[5] message, do[6] message"]),
+    (7, {}, ["at do[5] message: its `if` is not known: data are missing", "then do[6] message"]),
+    (8, {"needs_attention": ["do[0] failed", "do[2] failed"]},
+     ["at do[6] message: at the next look", "needs attention: do[0] failed", "needs attention: do[2] failed"]),
+    (9, {"planned": ["do.6"]}, ["did do[6] message not planned"]),
+])
+def test_each_step_says_what_it_waits_for_and_what_comes_then(
+    load: Callable[[str], Playbook], step: int, body: dict[str, Any], lines: list[str],
+) -> None:
+    """"Why has nothing happened since Monday?" has one answer for each kind of step."""
+    playbook, enrollment = flying(load, step, **body)
+    told = step_lines(playbook, enrollment, {"it/acct_1/1/do.0/1": "delivered"}, HOURS)
+
+    assert [line for line in told if not line.startswith("escalate")] == lines
+
+
+def test_what_is_not_performed_and_what_is_silenced_is_said(load: Callable[[str], Playbook]) -> None:
+    """Who sees "did do[0]" of a control account would believe that the customer was called."""
+    playbook, control = flying(load, 2, Arm.CONTROL, planned=["do.0"], rungs=[0])
+    loud = flying(load, 0)[1]
+    silenced = step_lines(playbook, loud, {}, HOURS, "until Monday by ana: fair")
+
+    assert step_lines(playbook, control, {}, HOURS) == (
+        "did do[0] call not performed", "at do[2] message: at the next look",
+        "then do[3] branch, do[4] message, do[5] message and 1 more", "escalated to csm_manager: not performed",
+        "escalates to csm_manager, role:vp from 2026-03-10 08:00Z on where its condition is true unless its condition is true; is not performed")
+    assert silenced[0] == "at do[0] call: silenced until Monday by ana: fair"
+    assert silenced[2] == "escalates to csm_manager from 2026-03-07 08:00Z on; silenced until Monday by ana: fair"
+    assert step_lines(playbook, replace(loud, state=State.PENDING), {}, HOURS) == ()
+    assert [line[:9] for line in step_lines(playbook, replace(loud, state=State.RECOVERING), {}, HOURS)] == ["at do[0] ", "then do[1"]
+
+
+# ---- the rest of an explanation ----
+
+def test_an_explanation_says_what_stands_in_the_way_of_each_state(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment, load: Callable[[str], Playbook], example_text: str,
+) -> None:
+    """One line tells what happens next, and what would have to change."""
+    def told(row: dict[str, Any], standing: Standing, playbook: Playbook = example) -> tuple[str, str]:
+        found = explain(playbook, row, catalog, NOW, standing)
+        return found.gates, found.next
+
+    fresh = {"as_of__usage": NOW}
+    active = replace(pending, state=State.ACTIVE, arm=Arm.TREATMENT, entered_at=NOW)
+    closed = replace(pending, state=State.CLOSED, reason="cleared", closed_at=NOW - timedelta(days=10), entered_at=NOW - timedelta(days=20))
+    held = replace(pending, state=State.AWAITING_APPROVAL, reason="limit")
+    blocked = replace(pending, state=State.BLOCKED, reason="silenced: x")
+    scoped = load(example_text + "scope: account.segment == enterprise\n")
+
+    assert told(account(), Standing(HOURS, held)) == (
+        "limit: waits for approval; steward playbook approve health_drop; arm: shadow",
+        "waits at the gate. Nearest way out: health.score >= 60 (+2)")
+    assert told(account(), Standing(HOURS, blocked, gates=Gates(silenced="x")))[0] == "silenced: x; arm: shadow"
+    assert told(account(), Standing(HOURS, active))[1] == "stays open. Nearest way out: health.score >= 70 (+12)"
+    assert told(account(health__score=80.0), Standing(HOURS, active)) == ("passed; arm: treatment", "closed at the next look")
+    assert told(account(), Standing(HOURS, last_closed=closed))[0].startswith("cooldown")
+    assert explain(example, account(), catalog, NOW, Standing(HOURS, last_closed=closed)).state == "cooldown"
+    assert explain(example, account(), catalog, NOW + timedelta(days=20), Standing(HOURS, last_closed=closed)).state == "idle"
+    assert told(account(), Standing(HOURS), scoped)[1] == "nothing: scope is FALSE. Nearest way into scope: account.segment == enterprise"
+    assert told(account(), Standing(HOURS), replace(example, mode=Mode.PAUSED))[1] == (
+        "nothing: the playbook is paused; steward playbook resume health_drop")
+    assert told(account(health__score=64.0, renewal__days_left=400, **fresh), Standing(HOURS))[1] == "nothing. No single change would do"
+
+
+def test_how_long_it_runs_is_told_in_the_unit_of_the_whole_and_stands_where_data_are_missing(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """A clock that stands says so; else one waits for a day that never comes."""
+    def progress(since: timedelta, held: bool = False, looked: timedelta = timedelta(0)) -> str:
+        one = replace(pending, since=NOW - since, looked_at=NOW - looked, body={"held": True} if held else {})
+        return explain(example, account(), catalog, NOW, Standing(HOURS, one)).progress
+
+    assert progress(timedelta(days=1)) == "1d of 3d"
+    assert progress(timedelta(hours=23, minutes=59)) == "23h of 3d"
+    assert progress(timedelta(days=2, hours=23)) == "2d of 3d"
+    assert progress(timedelta(days=2), held=True, looked=timedelta(days=1)) == "1d of 3d, held: data is missing"
+
+
+def test_what_was_seen_as_it_fired_is_kept(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """Today's values do not tell why somebody was called last week."""
+    clauses = walk(example.when, account(), catalog, NOW).clauses
+    entry = Decision("it/acct_1/1", "health_drop", "acct_1", NOW - timedelta(days=2), "pending", "active", "when held for 3d",
+                     clauses=clauses)
+    active = replace(pending, state=State.ACTIVE)
+
+    assert explain(example, account(), catalog, NOW, Standing(HOURS, active, entry=entry)).fired == (
+        "2026-03-03 08:00Z by health.score < 60 (58); renewal.days_left <= 120 (90); support.open_urgent >= 1 (1)")
+    assert explain(example, account(), catalog, NOW, Standing(HOURS, active, entry=replace(entry, clauses=()))).fired == (
+        "2026-03-03 08:00Z by when held for 3d")
+
+
+def test_by_hand_says_who_did_it(catalog: Mapping[str, FactSpec], example: Playbook, pending: Enrollment) -> None:
+    """A name, and not an instruction that was followed already."""
+    by_hand = replace(example, trigger=Trigger(TriggerKind.MANUAL))
+    asked = replace(pending, cause="manual:ana@2026-03-05")
+
+    assert explain(by_hand, account(), catalog, NOW, Standing(HOURS, asked)).trigger == "enrolled ana@2026-03-05"
+    assert explain(by_hand, account(), catalog, NOW, Standing(HOURS)).trigger == (
+        "by hand only: steward playbook enroll health_drop ACCOUNT")
+
+
+def test_values_stand_in_their_own_words_and_equal_ones_in_the_order_of_the_file(
+    catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook],
+) -> None:
+    """ "-0.5" beside "<= -30%" makes one count zeros; lines that jump make one search."""
+    playbook = load("""\
+id: it
+title: It
+why: To see it.
+when:
+  any:
+    - usage.active_users.change_28d <= -60%
+    - renewal.days_left <= 120
+    - {any: [support.open_urgent >= 9, health.score < 60, {all: [account.arr >= 1k USD, health.score < 59]}]}
+    - health.score < 59
+    - health.score is unknown
+do: [{message: {to: csm}}]
+""")
+    lines = explain(playbook, account(as_of__usage=NOW), catalog, NOW, Standing(HOURS), sources=SOURCES).shown
+
+    assert list(lines) == [
+        "  TRUE     any: renewal.days_left <= 120               90          salesforce, 2h old",
+        "  FALSE         usage.active_users.change_28d <= -60%  -50%        usage feed, 0min old",
+        "  TRUE          any: health.score < 60                 58          health, 6h old",
+        "  FALSE              support.open_urgent >= 9          1           hubspot, 1h old",
+        "  TRUE               all: account.arr >= 1k USD        50,000 USD  salesforce, 2h old",
+        "  TRUE                    health.score < 59            58          health, 6h old",
+        "  TRUE          health.score < 59                      58          health, 6h old",
+        "  FALSE         health.score is unknown                58          health, 6h old"]
+
+
+# ---- the rest of a plan ----
+
+def test_a_plan_counts_who_is_in_flight_on_which_version(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """An edit decides about those who are in; pending ones follow it anyhow and are not counted."""
+    def one(name: str, state: State, version: str) -> Enrollment:
+        return replace(pending, id=f"health_drop/{name}/1", account_id=name, subject_id=name, state=state, version=version)
+
+    opened = {each.account_id: each for each in (
+        one("a", State.ACTIVE, "old"), one("b", State.RECOVERING, "old"), one("c", State.ACTIVE, example.version),
+        one("d", State.PENDING, "old"), one("e", State.BLOCKED, "older"))}
+    found = plan(example, Today(frame(*(account(name) for name in opened)), catalog, NOW, HOURS, opened, {}))
+
+    assert {(each.version, each.count, each.becomes) for each in found.in_flight} == {
+        ("old", 2, "pin"), (example.version, 1, "live")}
+
+
+def test_a_plan_lists_the_dearest_first_and_sums_by_owner_and_account(
+    example: Playbook, catalog: Mapping[str, FactSpec],
+) -> None:
+    """The first line is where one looks; nobody's accounts are a line too."""
+    rows = [account("a", account__arr=5.0) | {"account.csm": "ana"}, account("b", account__arr=None) | {"account.csm": None},
+            account("c", account__arr=9.0) | {"account.csm": "bo"}, account("d", account__arr=7.0) | {"account.csm": "ana"},
+            account("e", account__arr=0.5) | {"account.csm": "ana", "account.name": None}]
+    found = plan(example, Today(frame(*rows), catalog, NOW, HOURS, {}, {}, {"e": Gates(silenced="fair")}))
+
+    assert [(move.account_id, move.arr, move.owner, move.name) for move in found.enters] == [
+        ("c", 9.0, "bo", "acme"), ("d", 7.0, "ana", "acme"), ("a", 5.0, "ana", "acme"), ("b", None, "", "acme")]
+    assert [(each.owner, each.enters, each.leaves, each.held, each.arr) for each in found.owners] == [
+        ("ana", 2, 0, 1, 12.0), ("", 1, 0, 0, 0.0), ("bo", 1, 0, 0, 9.0)]
+    assert [(move.account_id, move.name, move.clause) for move in found.held] == [("e", "", "silenced: fair")]

@@ -345,3 +345,40 @@ def test_quotes_hold_a_comma_in_a_list(text: str, shown: tuple[str, ...]) -> Non
 
     assert isinstance(playbook.scope, Leaf)
     assert playbook.scope.values == shown
+
+
+def test_every_field_that_is_needed_and_left_out_is_named() -> None:
+    """An empty file of the editor is filled in from the errors."""
+    found = [(code, line, remedy) for code, line, _, remedy in faults("owner: cs\n")]
+
+    assert found == [("STW105", 1, f"write: {name}: …") for name in ("id", "title", "why", "when", "do")]
+    assert [remedy for *_, remedy in faults("owner: cs\ntrigger: manual\n")] == [
+        f"write: {name}: …" for name in ("id", "title", "why", "do")]
+
+
+@pytest.mark.parametrize(("line", "column"), [("priority: 101", 11), ("priority: -1", 11), ("priority: high", 11), ("priority: 1.5", 11)])
+def test_a_priority_is_a_whole_number_from_0_to_100(line: str, column: int) -> None:
+    """Both ends may be used."""
+    assert ("STW106", 7, column, "from 0 to 100") in faults(HEAD + WHEN + DO + line)
+    assert (field("priority: 0").priority, field("priority: 100").priority) == (0, 100)
+
+
+@pytest.mark.parametrize(("line", "column", "remedy"), [
+    ("mode: {}", 7, "write: mode: {ramp: 25%}"), ("mode: {rmp: 25%}", 8, 'did you mean "ramp"?'),
+    ("mode: lvie", 7, 'did you mean "live"?'), ("mode: xyz", 7, "write shadow, live, paused or {ramp: 25%}"),
+    ("mode: [live]", 7, "write shadow, live, paused or {ramp: 25%}"), ("mode: ramp", 7, 'did you mean "ramp"?'),
+])
+def test_a_mode_is_one_of_four(line: str, column: int, remedy: str) -> None:
+    """A mode that is read as another one contacts customers."""
+    assert (7, column, remedy) in [(at, place, said) for _, at, place, said in faults(HEAD + WHEN + DO + line)]
+
+
+@pytest.mark.parametrize("unit", ["date: {before: renewal, by: %s}", "deadline: {expect: milestone.first_value, within: %s, of: subscription.start}"])
+def test_a_trigger_counts_in_days_up_to_a_century(unit: str) -> None:
+    """More days than facts have are a slip of the keyboard."""
+    def read(length: str) -> set[str]:
+        return {remedy for *_, remedy in faults(HEAD + DO + "trigger: {" + unit % length + "}") if "write" in remedy}
+
+    assert read("36600d") == set()
+    assert read("36601d") in ({"write: by: 30d"}, {"write: within: 30d"})
+    assert read("5h") in ({"write: by: 30d"}, {"write: within: 30d"})

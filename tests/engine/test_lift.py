@@ -96,3 +96,33 @@ def test_the_power_statement_keeps_its_word() -> None:
         shown += measure(units((int(treatment), 364), (int(control), 156)), (), 0.3).low > 0
 
     assert 0.72 <= shown / 300 <= 0.9
+
+
+def test_what_is_said_has_its_numbers_beside_it() -> None:
+    """A report draws them; the sentence and the picture must be of one experiment."""
+    found = measure([*units((60, 200), (30, 100)), Unit("alone", Arm.TREATMENT, "smb", AT, True)], ("annoyed",), 0.33, alpha=0.1)
+
+    assert (found.treatment.assigned, found.treatment.reached, found.control.reached, found.confidence) == (201, 61, 30, 0.9)
+    assert [each.name for each in found.strata] == ["", "smb"]
+    assert found.says[0].startswith("Nothing is shown yet: the difference is between")
+    assert "(90% sure, however often one looks)" in found.says[0]
+    assert found.says[1] == "1 outcomes stand in strata with an empty arm and are left out."
+
+
+def test_the_arm_of_which_nothing_is_known_is_named() -> None:
+    """One waits for the right thing."""
+    assert "no outcome in control is known" in measure(units((2, 4), (0, 0)), (), 0.5).says[0]
+    assert "no outcome in treatment is known" in measure(units((0, 0), (2, 4)), (), 0.5).says[0]
+
+
+def test_the_first_weeks_that_show_anything_are_named_beside_the_year() -> None:
+    """Whoever cannot wait a year sees what a quarter shows; where only the year shows anything, nothing is repeated."""
+    often, seldom = power(30, 0.2, 0.4, timedelta(0)), power(1.2, 0.3, 0.4, MONTH)
+    first = next(each for each in often.reaches if each.effect is not None)
+
+    assert first.weeks < 52
+    assert f"(in {first.weeks} weeks nothing under {(first.effect or 0) * 100:.0f} points)" in often.says
+    assert "An outcome is known" not in often.says
+    assert [each.effect is not None for each in seldom.reaches] == [False, False, False, False, True]
+    assert "weeks nothing" not in seldom.says
+    assert seldom.says.endswith("An outcome is known 30 days after the entry.")

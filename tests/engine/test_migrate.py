@@ -223,3 +223,27 @@ def test_an_approval_of_the_old_condition_is_none_of_the_new(life: Any, made: An
 
     assert (one.state, "approved_by" in one.open.body) == ("pending", False)
     assert one.open.wake_at == one.start + timedelta(days=2)
+
+
+def test_a_rung_that_was_climbed_counts_as_climbed_where_it_stands_now(life: Any, made: Any) -> None:
+    """Nobody is called a second time for the same enrollment; and one that is gone is not counted at all."""
+    two, five = (Rung(Duration(days), (to,), None) for days, to in ((2, "csm_manager"), (5, "role:vp")))
+    other = Rung(Duration(9), ("role:ceo",), None)
+    one = life(made(TELL, escalate=(two, five)))
+    for day in (0, 2, 5):
+        one.look(day, when=True)
+    assert one.open.body["rungs"] == [0, 1]
+
+    for escalate, climbed in (((two, five), [0, 1]), ((other, two, five), [1, 2]), ((other, other), [0, 1]), ((five,), [0]),
+                              ((two,), [0]), ((), None)):
+        found = migrate(one.open, one.playbook, made(TELL, escalate=escalate, version="v2"))
+        assert found.enrollment.body.get("rungs") == climbed, escalate
+        assert found.enrollment.rung == len(climbed or ())
+
+
+def test_two_steps_of_one_id_are_not_both_led_to_the_same_one(made: Any) -> None:
+    """An image that is taken is taken: else a step would count as done that was not."""
+    old = made(Step(CTA, "do[0]", id="work"), Step(TELL, "do[1]", id="word"))
+    new = made(Step(TELL, "do[0]", id="word"), Step(CTA, "do[1]", id="work"), version="v2", step_map=(("do[0]", "do[0]"),))
+
+    assert step_images(old, new) == [("do[0]", "do[0]"), ("do[1]", None)]

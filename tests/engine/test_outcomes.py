@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from steward.engine.blocks import Block, block
-from steward.engine.expression import Leaf
+from steward.engine.expression import All, Leaf
 from steward.engine.outcomes import Churns, Reached, Window
 from steward.facts.catalog import catalog as real_catalog
 
@@ -76,3 +76,28 @@ def test_a_goal_counts_within_its_window_and_not_on_the_day_of_entry(size: int) 
 
     assert reached.first == {"met": START + 3 * DAY}
     assert reached.known == {"met", "late"}
+
+
+def test_a_renewal_that_is_booked_exactly_thirty_days_late_takes_the_churn_back() -> None:
+    """Paperwork is late; a day more and the customer was gone."""
+    for away, churns_on in ((30, []), (31, [1])):
+        churns = Churns()
+        for each in history("c" * (away + 2), "1" + "0" * away + "1"):
+            churns.look(each)
+        assert [(at - START).days for at in churns.by_account.get("a", [])] == churns_on
+
+
+def test_the_churn_within_a_window_is_the_first_after_it_begins() -> None:
+    """Of the day itself it was no warning; on the last day it was one."""
+    churns = Churns({"a": [START, START + 5 * DAY, START + 9 * DAY]})
+
+    assert churns.within("a", START, START + 9 * DAY) == START + 5 * DAY
+    assert churns.within("a", START + 5 * DAY, START + 9 * DAY) == START + 9 * DAY
+    assert churns.within("a", START + 5 * DAY, START + 8.9 * DAY) is churns.within("b", START, START + 9 * DAY) is None
+
+
+def test_a_goal_reads_its_facts_and_how_old_they_are() -> None:
+    """What is not read of a snapshot cannot be found stale."""
+    condition = All((Leaf("health.score", ">=", (70,), "70"), Leaf("no.such.fact", "==", (1,), "1")))
+
+    assert Reached(condition, real_catalog()).columns == {"health.score", "no.such.fact", "as_of.health"}
