@@ -60,7 +60,7 @@ CONNECTOR = Connector(
         "touchpoints": Stream(Noun.TOUCHPOINT, "Meetings that took place"),
         "tasks": Stream(Noun.TASK, "Tasks, those that Steward opened too"),
     },
-    actions={"open_cta": DeliveryClass.A},
+    actions=dict.fromkeys(("open_cta", "log_touchpoint", "update_record", "open_opportunity"), DeliveryClass.A),
     inbox=True,
     folder=Path(__file__).parent,
 )

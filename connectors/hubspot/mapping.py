@@ -75,7 +75,7 @@ class Reader:
         self._settings, self._stream = settings, stream
         self._known, self._stages = known, stages or Stages()
         self._words = settings.words.get(stream, {})
-        own = {"idempotency_key": settings.task_key_property} if stream == "tasks" else {}
+        own = {"idempotency_key": settings.key_property} if stream == "tasks" else {}
         self.property_of: dict[str, str] = {**self.shape.fields, **own, **settings.properties.get(stream, {})}
 
     @property

@@ -25,17 +25,17 @@ class Paths(Protocol):
     def search(self, kind: str, body: Body) -> Answer: ...
     def read_batch(self, kind: str, body: Body) -> Answer: ...
     def upsert_batch(self, kind: str, body: Body) -> Answer: ...
+    def update_batch(self, kind: str, body: Body) -> Answer: ...
     def associations(self, kind: str, to: str, body: Body) -> Answer: ...
-    def associate(self, kind: str, row_id: str, to: str, to_id: str) -> Answer: ...
+    def associate_batch(self, kind: str, to: str, body: Body) -> Answer: ...
     def owners(self, query: Query) -> Answer: ...
     def properties(self, kind: str) -> Answer: ...
     def pipelines(self, kind: str) -> Answer: ...
 
 
-def paths(api: str, token: str, host: str, deadline_s: float) -> Paths:
-    """The paths of `api` ("v3", or a dated version such as "2026-03") on `host`."""
-    client = hubspot.HubSpot(access_token=token, host=host)
-    transport = Transport(deadline_s)
+def paths(api: str, host: str, transport: Transport) -> Paths:
+    """The paths of `api` ("v3", or a dated version such as "2026-03") on `host`; `transport` knows the token."""
+    client = hubspot.HubSpot(host=host)
     return V3(client, transport) if api == "v3" else Dated(client, transport, api)
 
 
@@ -54,7 +54,6 @@ class V3:
         self._batch = _held(crm.objects.batch_api, transport)
         self._search = _held(crm.objects.search_api, transport)
         self._links = _held(crm.associations.v4.batch_api, transport)
-        self._link = _held(crm.associations.v4.basic_api, transport)
         self._owners = _held(crm.owners.owners_api, transport)
         self._properties = _held(crm.properties.core_api, transport)
         self._pipelines = _held(crm.pipelines.pipelines_api, transport)
@@ -71,11 +70,14 @@ class V3:
     def upsert_batch(self, kind: str, body: Body) -> Answer:
         return _raw(self._batch.upsert, kind, body)
 
+    def update_batch(self, kind: str, body: Body) -> Answer:
+        return _raw(self._batch.update, kind, body)
+
     def associations(self, kind: str, to: str, body: Body) -> Answer:
         return _raw(self._links.get_page, kind, to, body)
 
-    def associate(self, kind: str, row_id: str, to: str, to_id: str) -> Answer:
-        return _raw(self._link.create_default, kind, row_id, to, to_id)
+    def associate_batch(self, kind: str, to: str, body: Body) -> Answer:
+        return _raw(self._links.create_default, kind, to, body)
 
     def owners(self, query: Query) -> Answer:
         return _raw(self._owners.get_page, **query)
@@ -106,11 +108,14 @@ class Dated:
     def upsert_batch(self, kind: str, body: Body) -> Answer:
         return self._call("POST", "objects", kind, "batch", "upsert", body=body)
 
+    def update_batch(self, kind: str, body: Body) -> Answer:
+        return self._call("POST", "objects", kind, "batch", "update", body=body)
+
     def associations(self, kind: str, to: str, body: Body) -> Answer:
         return self._call("POST", "associations", kind, to, "batch", "read", body=body)
 
-    def associate(self, kind: str, row_id: str, to: str, to_id: str) -> Answer:
-        return self._call("PUT", "objects", kind, row_id, "associations", "default", to, to_id)
+    def associate_batch(self, kind: str, to: str, body: Body) -> Answer:
+        return self._call("POST", "associations", kind, to, "batch", "associate", "default", body=body)
 
     def owners(self, query: Query) -> Answer:
         return self._call("GET", "owners", query=query)
@@ -128,7 +133,7 @@ class Dated:
         pairs = [(name, _query_text(value)) for name, value in (query or {}).items()]
         return cast("Answer", self._api.call_api(
             f"/crm/{family}/{self._version}{parts}", method, {}, pairs, {"Accept": "application/json"},
-            body=body, auth_settings=["oauth2"], _preload_content=False,
+            body=body, auth_settings=[], _preload_content=False,
         ))
 
 

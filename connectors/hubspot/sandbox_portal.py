@@ -29,8 +29,9 @@ class Portal:
                 "hs_merged_object_ids": "string",
             }.items()} for kind, names in given.PROPERTIES.items()
         }
-        self.properties["tasks"]["steward_key"]["hasUniqueValue"] = True
-        self.shelves["tasks"].unique = {"steward_key"}
+        for kind, name in given.UNIQUE.items():
+            self.properties[kind][name]["hasUniqueValue"] = True
+            self.shelves[kind].unique = {name}
         self.owners: dict[str, dict[str, Any]] = {}
         self.pipelines = {kind: list(pipelines) for kind, pipelines in given.PIPELINES.items()}
         self.links: dict[tuple[str, int, str], list[int]] = {}
@@ -52,7 +53,7 @@ class Portal:
         return {**body, "associations": tied} if tied else body
 
     def _inline(self, kind: str, row_id: int, to: str) -> dict[str, Any] | None:
-        ids = self.links.get((kind, row_id, to), ())
+        ids = self._tied(kind, row_id, to)
         name = f"{given.SINGULAR[kind]}_to_{given.SINGULAR[to]}"
         has_primary = to == "companies" and given.TO_COMPANY.get(kind, (0, 0))[0]
         results = [{"id": str(each), "type": f"{name}_unlabeled" if has_primary else name} for each in ids]
@@ -63,12 +64,17 @@ class Portal:
     def linked(self, kind: str, row_id: int, to: str) -> list[dict[str, Any]]:
         primary, plain = given.TO_COMPANY.get(kind, (0, 9000)) if to == "companies" else (0, 9000)
         links = []
-        for position, each in enumerate(self.links.get((kind, row_id, to), ())):
+        for position, each in enumerate(self._tied(kind, row_id, to)):
             types = [{"category": "HUBSPOT_DEFINED", "typeId": plain, "label": None}]
             if primary and position == 0:
                 types.insert(0, {"category": "HUBSPOT_DEFINED", "typeId": primary, "label": "Primary"})
             links.append({"toObjectId": each, "associationTypes": types})
         return links
+
+    def _tied(self, kind: str, row_id: int, to: str) -> list[int]:
+        """Ids of the `to` that a row is tied to; ties to what was archived are not shown."""
+        ids, rows = self.links.get((kind, row_id, to), ()), self.shelves[to].rows
+        return [each for each in ids if each not in rows or rows[each].archived is None]
 
     def take(self, table: str, row: Mapping[str, Any]) -> None:
         """Take over `row` of `table`, as the README says."""
@@ -92,7 +98,7 @@ class Portal:
         shelf.put(Row(row_id, told, created, updated, archived))
         for to, ids in (row.get("associations") or {}).items():
             for each in ids:
-                self._link(table, row_id, to, int(each))
+                self.link(table, row_id, to, int(each))
 
     def declare(self, row: Mapping[str, Any]) -> None:
         kind = kind_of(row["objectType"])
@@ -108,9 +114,11 @@ class Portal:
         problem = self.wrong(kind, properties, new=True)
         for name in sorted(self.shelves[kind].unique & properties.keys()):
             taken = self.shelves[kind].with_value(name, properties[name])
-            if taken:
+            if taken and kind == "contacts":
+                problem = problem_of("CONFLICT", f"Contact already exists. Existing ID: {taken.id}", {})
+            elif taken:
                 problem = problem_of("VALIDATION_ERROR", f"{taken.id} already has that value for {name}",
-                                        {"propertyName": [name]})
+                                     {"propertyName": [name]})
         if problem:
             return problem
         key = next((str(properties[name]) for name in sorted(self.shelves[kind].unique & properties.keys())), "")
@@ -139,11 +147,20 @@ class Portal:
     def _redo(self, detail: Mapping[str, Any]) -> None:
         """Apply an effect of the ledger, new or of an earlier life."""
         if "to" in detail:
-            self._link(detail["object"], detail["id"], detail["to"], detail["to_id"])
+            self.link(detail["object"], detail["id"], detail["to"], detail["to_id"])
             return
         shelf = self.shelves[detail["object"]]
+        if "archived" in detail:
+            if detail["id"] in shelf.rows:      # what was loaded must be loaded again
+                shelf.put(replace(shelf.rows[detail["id"]], archived=detail["archived"]))
+            return
         row = shelf.rows.get(detail["id"]) or Row(detail["id"], {}, detail["at"], detail["at"])
         shelf.put(replace(row, properties={**row.properties, **detail["properties"]}, updated=detail["at"]))
+
+    def archive(self, kind: str, row: Row) -> None:
+        detail = {"object": kind, "id": row.id, "archived": milliseconds(self._now().isoformat())}
+        self._ledger.append(f"{given.SINGULAR[kind]} archive", "", detail)
+        self._redo(detail)
 
     def tie(self, kind: str, row_id: int, to: str, to_id: int) -> None:
         """Associate two rows."""
@@ -151,7 +168,7 @@ class Portal:
         self._ledger.append(f"{given.SINGULAR[kind]} association", "", detail)
         self._redo(detail)
 
-    def _link(self, kind: str, row_id: int, to: str, to_id: int) -> None:
+    def link(self, kind: str, row_id: int, to: str, to_id: int) -> None:
         for name, other in (((kind, row_id, to), to_id), ((to, to_id, kind), row_id)):
             known = self.links.setdefault(name, [])
             if other not in known:
@@ -170,12 +187,12 @@ class Portal:
             if code:
                 fault = [{"isValid": False, "message": message, "error": code, "name": name}]
                 return problem_of("VALIDATION_ERROR",
-                                     f"Property values were not valid: {orjson.dumps(fault).decode()}",
-                                     {"propertyName": [name]})
+                                  f"Property values were not valid: {orjson.dumps(fault).decode()}",
+                                  {"propertyName": [name]})
         absent = [name for name in given.REQUIRED.get(kind, ()) if new and not told.get(name)]
         if absent:
             return problem_of("VALIDATION_ERROR", f"Error creating {given.SINGULAR[kind].upper()}. Some required "
-                                                     "properties were not set.", {"properties": absent})
+                                                  "properties were not set.", {"properties": absent})
         return None
 
     def by(self, kind: str, id_property: str, row_id: str) -> Row | None:

@@ -8,6 +8,7 @@ KINDS = (
     "companies", "contacts", "deals", "tickets", "tasks", "meetings", "notes", "calls", "emails",
     "feedback_submissions", "p_subscriptions", "p_milestones",
 )
+CUSTOM = ("p_subscriptions", "p_milestones")
 ALIASES: Mapping[str, str] = {
     "company": "companies", "0-2": "companies", "contact": "contacts", "0-1": "contacts", "deal": "deals",
     "0-3": "deals", "ticket": "tickets", "0-5": "tickets", "task": "tasks", "0-27": "tasks", "meeting": "meetings",
@@ -18,6 +19,11 @@ SINGULAR: Mapping[str, str] = {**{kind: kind.rstrip("s") for kind in KINDS}, "co
 # Association types to companies: (primary, unlabelled); from `hubspot.crm.association_type`.
 TO_COMPANY: Mapping[str, tuple[int, int]] = {
     "contacts": (1, 279), "deals": (5, 341), "tickets": (26, 339), "meetings": (0, 188), "tasks": (0, 192),
+    "calls": (0, 182), "emails": (0, 186), "notes": (0, 190),
+}
+# Beside what is unique by HubSpot's own making: the property that Access says to create.
+UNIQUE: Mapping[str, str] = {
+    "contacts": "email", **dict.fromkeys(("tasks", "calls", "meetings", "emails", "notes", "deals"), "steward_key"),
 }
 
 _T, _N, _B, _D, _AT, _E = "string", "number", "bool", "date", "datetime", "enumeration"
@@ -36,7 +42,7 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
     "deals": {
         "dealname": _T, "dealtype": _E, "dealstage": _E, "pipeline": _E, "amount": _N, "deal_currency_code": _E,
         "closedate": _AT, "hs_is_closed": _B, "hs_is_closed_won": _B, "hubspot_owner_id": _E, "handoff_complete": _B,
-        "description": _T,
+        "description": _T, "steward_key": _T,
     },
     "tickets": {
         "subject": _T, "content": _T, "hs_ticket_priority": _E, "hs_pipeline": _E, "hs_pipeline_stage": _E,
@@ -49,10 +55,17 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
     "meetings": {
         "hs_meeting_title": _T, "hs_meeting_body": _T, "hs_activity_type": _E, "hs_meeting_start_time": _AT,
         "hs_meeting_end_time": _AT, "hs_meeting_outcome": _E, "hs_timestamp": _AT, "hubspot_owner_id": _E,
+        "steward_key": _T,
     },
-    "notes": {"hs_note_body": _T, "hs_timestamp": _AT, "hubspot_owner_id": _E},
-    "calls": {"hs_call_title": _T, "hs_call_body": _T, "hs_timestamp": _AT, "hubspot_owner_id": _E},
-    "emails": {"hs_email_subject": _T, "hs_email_text": _T, "hs_timestamp": _AT, "hubspot_owner_id": _E},
+    "notes": {"hs_note_body": _T, "hs_timestamp": _AT, "hubspot_owner_id": _E, "steward_key": _T},
+    "calls": {
+        "hs_call_title": _T, "hs_call_body": _T, "hs_call_status": _E, "hs_call_direction": _E, "hs_timestamp": _AT,
+        "hubspot_owner_id": _E, "steward_key": _T,
+    },
+    "emails": {
+        "hs_email_subject": _T, "hs_email_text": _T, "hs_email_status": _E, "hs_email_direction": _E,
+        "hs_timestamp": _AT, "hubspot_owner_id": _E, "steward_key": _T,
+    },
     "feedback_submissions": {
         "hs_survey_type": _E, "hs_survey_name": _T, "hs_value": _N, "hs_content": _T, "hs_submission_timestamp": _AT,
     },
@@ -64,11 +77,19 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = {
         "plan": _T, "name": _T, "position": _N, "due_on": _D, "started_on": _D, "reached_on": _D,
     },
 }
-REQUIRED: Mapping[str, tuple[str, ...]] = {"tasks": ("hs_timestamp",)}
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("tasks", "calls", "meetings", "emails", "notes"), ("hs_timestamp",)),
+    "deals": ("dealname",),
+}
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "hs_task_status": ("NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"),
     "hs_task_priority": ("NONE", "LOW", "MEDIUM", "HIGH"),
     "hs_task_type": ("TODO", "CALL", "EMAIL"),
+    "hs_call_status": ("COMPLETED", "BUSY", "NO_ANSWER", "QUEUED"), "hs_call_direction": ("INBOUND", "OUTBOUND"),
+    "hs_email_direction": ("EMAIL", "INCOMING_EMAIL", "FORWARDED_EMAIL"),
+    "hs_email_status": ("BOUNCED", "FAILED", "SCHEDULED", "SENDING", "SENT"),
+    "hs_meeting_outcome": ("SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED"),
+    "dealtype": ("newbusiness", "existingbusiness", "renewal"),
 }
 
 

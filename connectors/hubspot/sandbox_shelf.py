@@ -33,12 +33,14 @@ class Row:
 
 
 class Shelf:
-    """All rows of one kind. `unindexed` ids are not found by searches yet, as HubSpot's index is late."""
+    """All rows of one kind. HubSpot's index is late: `unindexed` ids are not found by searches, ids in `late` not by
+    so many searches to come."""
 
     def __init__(self, modified: str, created: str) -> None:
         self.modified, self.created = modified, created
         self.rows: dict[int, Row] = {}
         self.unindexed: set[int] = set()
+        self.late: dict[int, int] = {}
         self.unique: set[str] = set()
         self._by_value: dict[tuple[str, str], int] = {}
         self._merged: set[int] = set()
@@ -68,6 +70,13 @@ class Shelf:
         """The row that is neither archived nor merged away."""
         row = self.rows.get(int(row_id)) if str(row_id).isdecimal() else None
         return row if row and row.archived is None and row.id not in self._merged else None
+
+    def forget(self, row_id: int) -> None:
+        """Delete a row for good, as privacy law asks: it is not even among the archived."""
+        row = self.rows.pop(row_id)
+        for name in self.unique & row.properties.keys():
+            self._by_value.pop((name, row.properties[name]), None)
+        self._sorted = False
 
     def with_value(self, name: str, value: str) -> Row | None:
         """The row whose property `name`, one of `unique`, is `value`."""
@@ -103,14 +112,17 @@ class Shelf:
 
     def _matching(self, groups: Sequence[Sequence[Mapping[str, Any]]]) -> Sequence[tuple[int, int]]:
         """(time, id) of the rows that any group takes, in their order."""
-        if len(groups) == 1 and not self.unindexed:
-            low, high, rest = self._range(groups[0])
-            found: Sequence[tuple[int, int]] = self._by_time[low:high]
-            return [each for each in found if self._fits(each[1], rest)] if rest else found
-        return [
-            each for each in self._by_time if each[1] not in self.unindexed
-            and (not groups or any(self._fits(each[1], group) for group in groups))
-        ]
+        found: Sequence[tuple[int, int]] = self._by_time
+        if groups:
+            parts = []
+            for group in groups:
+                low, high, rest = self._range(group)
+                part = self._by_time[low:high]
+                parts.append([each for each in part if self._fits(each[1], rest)] if rest else part)
+            found = parts[0] if len(parts) == 1 else sorted({each for part in parts for each in part})
+        hidden = self.unindexed | self.late.keys()
+        self.late = {row_id: left - 1 for row_id, left in self.late.items() if left > 1}
+        return [each for each in found if each[1] not in hidden] if hidden else found
 
     def _range(self, filters: Sequence[Mapping[str, Any]]) -> tuple[int, int, list[Mapping[str, Any]]]:
         """The part of the time index that `filters` on the time of change leave, and the other filters."""

@@ -48,10 +48,11 @@ class LineBroke(Exception):
 
 
 class Transport:
-    """The `rest_client` of a generated ApiClient. Thread-safe."""
+    """The `rest_client` of a generated ApiClient. Thread-safe; calls carry the token that `use` was last told."""
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
+        self._mine = threading.local()
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
         self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
@@ -72,6 +73,19 @@ class Transport:
             url += "?" + urlencode(query_params)
         payload = None if body is None else orjson.dumps(body)
         sent = {**(headers or {}), **({"Content-Type": "application/json"} if payload is not None else {})}
+        token = getattr(self._mine, "token", "")
+        return self.send(method, url, payload, {**sent, **({"Authorization": f"Bearer {token}"} if token else {})})
+
+    def use(self, token: str) -> None:
+        """From now on, calls of this thread carry `token`."""
+        self._mine.token = token
+
+    def send(self, method: str, url: str, payload: bytes | None, sent: Mapping[str, str]) -> Answer:
+        """One call as it is given.
+
+        Raises:
+            NotSent, LineBroke: as their names say.
+        """
         ends = time.monotonic() + self._deadline_s
         try:
             answer = self._pool.request(

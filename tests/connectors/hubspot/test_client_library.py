@@ -13,7 +13,7 @@ from hubspot.crm.companies.models import PublicObjectSearchRequest
 from hubspot.crm.contacts.exceptions import ApiException
 from hubspot.crm.objects.models import BatchInputSimplePublicObjectBatchInputUpsert, BatchReadInputSimplePublicObjectId
 
-from connectors.hubspot.sandbox import SECRET, TOKEN, HubSpotSandbox
+from connectors.hubspot.sandbox import REFRESH_TOKEN, SECRET, TOKEN, HubSpotSandbox
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_token_can_be_had_by_oauth(sandbox: HubSpotSandbox) -> None:
     """Marketplace apps do not have private tokens."""
     client = hubspot.HubSpot(host=sandbox.url)
     told = client.oauth.tokens_api.create(
-        grant_type="refresh_token", client_id="1", client_secret=SECRET, refresh_token="refresh")
+        grant_type="refresh_token", client_id="1", client_secret=SECRET, refresh_token=REFRESH_TOKEN)
     client.access_token = told.access_token
 
     assert client.crm.companies.basic_api.get_page().results == []

@@ -63,7 +63,7 @@ def test_delivering_again_leaves_what_people_changed(sandbox: HubSpotSandbox, co
 
 def test_a_line_cut_between_task_and_company_is_mended_by_delivering_again(sandbox: HubSpotSandbox, connect: Any) -> None:
     """HubSpot's upsert takes no association, so a crash can fall between the two calls."""
-    sandbox.faults = [Fault("refuse", on="PUT .*associations")]
+    sandbox.faults = [Fault("refuse", on="associate/default")]
     with pytest.raises(OutcomeUnknown):
         connect().sink.deliver(CTA, KEY)
     assert connect().sink.find(CTA, KEY) is None
