@@ -1,9 +1,15 @@
-"""For tests of listeners: a hub whose accounts have entered a playbook, connected to Zapier's sandbox."""
+"""For tests of the API: a hub whose account has entered a playbook, connected to Zapier; and a real server for any hub."""
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import uvicorn
 
 from connectors.zapier.sandbox import ZapierSandbox
 from steward.model.enrollments import Arm, Enrollment, State
@@ -11,7 +17,23 @@ from steward.model.records import Noun, Record
 from steward.settings import Settings, StoreBlock
 from steward.store import enrollments, identity, records
 from steward.store.database import Database
+from steward.web.app import create_app
 from steward.wiring import Hub
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[str]:
+    """The application over `hub` behind a real server on a free port; its URL."""
+    server = uvicorn.Server(uvicorn.Config(create_app(hub), port=0, log_level="error"))
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
+        thread.start()
+        while not server.started and thread.is_alive():
+            thread.join(0.02)
+        yield f"http://127.0.0.1:{line.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
 
 TOKEN = "stw_" + "0" * 40
 BEGAN = datetime(2026, 3, 5, 8, tzinfo=UTC)

@@ -59,4 +59,7 @@ CONNECTOR = Connector(
         "a_write_that_meets_empty": 'Make answers "Accepted" as plain text, or what the scenario says',
         "a_write_that_meets_html": 'Make answers "Accepted" as plain text, or what the scenario says',
     },
+    confirmed={
+        "200 Accepted; 400 for a full queue; 410 when inactive; 429 beyond 30 a second; x-make-apikey": "UNCONFIRMED",
+    },
 )

@@ -33,7 +33,7 @@ def _connect(settings: UsageSettings, tools: Tools) -> Connection:
     drops = drops_of(settings, tools)
     return Connection(
         source=UsageSource(drops, settings, tools),
-        inbox=UsageInbox(settings, tools) if settings.signing_secret else None,
+        inbox=UsageInbox(settings, tools) if settings.signing_secret or settings.write_key else None,
         check=lambda: check(drops, settings),
     )
 

@@ -1,10 +1,12 @@
 """Takes Segment-style events: who signed them, and what they say about an account.
 
-Source: Segment "Webhooks destination" (read 2026-11): `X-Signature` is the hexadecimal HMAC-SHA1 of the body.
+Source: Segment "Webhooks destination" (read 2026-11): `X-Signature` is the hexadecimal HMAC-SHA1 of the body; and "HTTP
+Tracking API": SDKs post `{"batch": […]}` with the write key as the user of Basic authentication.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
@@ -12,6 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import SecretStr
 
 from connectors.usage.settings import UsageSettings
 from steward.contracts import Tools
@@ -29,13 +33,18 @@ class UsageInbox:
     """Events by webhook."""
 
     def __init__(self, settings: UsageSettings, tools: Tools) -> None:
-        assert settings.signing_secret
-        self._secret, self._settings, self._tools = settings.signing_secret, settings, tools
+        self._settings, self._tools = settings, tools
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Raise SignatureRejected unless the whole body is signed, or (where allowed) a batch's first event."""
+        """Raise SignatureRejected unless the write key is sent, or the whole body is signed, or (where allowed) a
+        batch's first event."""
         given = headers.get("x-signature")
-        secret = self._secret.get_secret_value()
+        if self._settings.write_key and given is None:
+            signature.require("usage", _basic(self._settings.write_key), headers.get("authorization"))
+            return
+        if self._settings.signing_secret is None:
+            raise SignatureRejected("usage: signed calls are not taken here. Set signing_secret, or send write_key.")
+        secret = self._settings.signing_secret.get_secret_value()
         first = _first_event(body)
         if first is not None and given == signature.hex_hmac(secret, first, "sha1"):
             if self._settings.batches:
@@ -61,6 +70,8 @@ class UsageInbox:
             told = json.loads(body)
         except (ValueError, RecursionError):
             raise RecordRejected("usage: the body is not JSON") from None
+        if isinstance(told, dict) and isinstance(told.get("batch"), list):
+            told = told["batch"]
         events = told if isinstance(told, list) else [told]
         if len(events) > _MOST_EVENTS:
             raise RecordRejected(f"usage: {len(events):,} events in one call; at most {_MOST_EVENTS:,} are taken")
@@ -91,6 +102,10 @@ class UsageInbox:
             return self._settings.events.get(name)
         slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:60]
         return slug if slug[:1].isalpha() else None
+
+
+def _basic(write_key: SecretStr) -> str:
+    return f"Basic {base64.b64encode(f'{write_key.get_secret_value()}:'.encode()).decode()}"
 
 
 def _first_event(body: bytes) -> bytes | None:

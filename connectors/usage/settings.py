@@ -20,7 +20,7 @@ class Columns(BaseModel):
 
 
 class UsageSettings(BaseModel):
-    """`url` or `folder` for drops, `signing_secret` for events."""
+    """`url` or `folder` for drops; for events `signing_secret` (Segment's webhooks) or `write_key` (its SDKs)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +31,7 @@ class UsageSettings(BaseModel):
     metrics: dict[Metric, str] = Field(default_factory=dict)
     most_bytes: int = Field(256 * 1024 * 1024, gt=0)
     signing_secret: SecretStr | None = None
+    write_key: SecretStr | None = Field(None, min_length=16)  # of Segment's own SDKs, pointed at us
     batches: bool = False                    # trust events of a batch that Segment does not sign: all but the first
     events: dict[str, Metric] = Field(default_factory=dict)
 
@@ -38,6 +39,6 @@ class UsageSettings(BaseModel):
     def _one_place(self) -> Self:
         if self.url and self.folder:
             raise ValueError("set url or folder, not both")
-        if not (self.url or self.folder or self.signing_secret):
-            raise ValueError("set url or folder for drops, or signing_secret for events")
+        if not (self.url or self.folder or self.signing_secret or self.write_key):
+            raise ValueError("set url or folder for drops, or signing_secret or write_key for events")
         return self

@@ -54,4 +54,8 @@ CONNECTOR = Connector(
         "what_was_made_is_found": "a receiver cannot be asked; the same webhook-id again is the same event to it",
         "a_lookup_that_fails_is_not_a_no": "find makes no call, as the same webhook-id may simply be sent again",
     },
+    confirmed={
+        "webhook-id, webhook-timestamp, webhook-signature": "official spec Standard Webhooks 1.0.0",
+        "receivers accept what we sign": "client library standardwebhooks, svix",
+    },
 )

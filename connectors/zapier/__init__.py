@@ -52,4 +52,10 @@ CONNECTOR = Connector(
         "a_write_that_meets_empty": "the standard: every 2xx is a yes, whatever its body",
         "a_write_that_meets_html": "the standard: every 2xx is a yes, whatever its body",
     },
+    confirmed={
+        "a hook is told by POST; every call starts the Zap anew": "third party Zapier's documentation (stored copies)",
+        "410 ends a hook": "UNCONFIRMED",
+        "subscribe, unsubscribe, sample and the app's definition": "client library zapier-platform-core 19.1.0",
+        "30 calls a second and 10,000 in five minutes": "third party Zapier's documentation (stored copies)",
+    },
 )

@@ -157,6 +157,8 @@ def _words(body: bytes) -> str:
     except (ValueError, RecursionError):
         return _plain_words(body)
     said = told.get("message") or told.get("error") if isinstance(told, dict) else None
+    if isinstance(said, dict):              # OData: {"error": {"code": …, "message": …}}
+        said = said.get("message")
     return said[:200] if isinstance(said, str) else ""
 
 

@@ -23,6 +23,12 @@ _PROBLEMS = documented(
 router = APIRouter(prefix="/hooks", tags=["webhooks"])
 
 
+@router.post("/{connection}/v1/{call}", status_code=200, responses=_PROBLEMS, include_in_schema=False)
+async def receive_tracking(connection: str, call: str, request: Request) -> Response:
+    """The same where a tracking SDK adds its own path ("v1/batch") to the address that it was given."""
+    return await receive(connection, request)
+
+
 @router.post("/{connection}", status_code=200, responses=_PROBLEMS)
 async def receive(connection: str, request: Request) -> Response:
     """Take one call of the vendor behind `connection`.

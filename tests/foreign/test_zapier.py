@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from benchmarks.postgres import free_port
 from connectors.zapier.sandbox import ZapierSandbox
 from steward.store.database import Database
-from steward.web.app import create_app
-from tests.listening import TOKEN, Listening
+from tests.listening import TOKEN, Listening, serving
 
 APP = Path(__file__).parent.parent.parent / "connectors" / "zapier" / "app"
 
@@ -25,15 +21,8 @@ def served(tmp_path: Path) -> Iterator[tuple[Listening, str]]:
     db = Database.open(f"sqlite:///{tmp_path / 'steward.db'}", tmp_path)
     with ZapierSandbox() as zapier:
         us = Listening(db, tmp_path, zapier)
-        port = free_port()
-        server = uvicorn.Server(uvicorn.Config(create_app(us.hub), port=port, log_level="error"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started and thread.is_alive():
-            thread.join(0.02)
-        yield us, f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+        with serving(us.hub) as url:
+            yield us, url
     db.close()
 
 
