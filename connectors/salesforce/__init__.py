@@ -55,6 +55,8 @@ CONNECTOR = Connector(
         "tickets": Stream(Noun.TICKET, "Cases."),
         "milestones": Stream(Noun.MILESTONE, "Onboarding milestones, from a custom object."),
         "touchpoints": Stream(Noun.TOUCHPOINT, "Events: calls and meetings that took place."),
+        "surveys": Stream(Noun.SURVEY_RESPONSE, "Answers to surveys, from the object named in `tables`, if any."),
+        "usage_events": Stream(Noun.USAGE_EVENT, "Usage, from the object named in `tables`, if any."),
         "tasks": Stream(Noun.TASK, "Tasks, those that Steward opened among them."),
     },
     actions={"open_cta": DeliveryClass.A},

@@ -20,9 +20,11 @@ def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
         limits = client.limits()
     except StewardError as error:
         return [Finding("sign in and read the limits", False, str(error))]
-    findings = [Finding("sign in and read the limits", True), _quota(limits)]
+    findings = [Finding("sign in and read the limits", True), _quota(limits, settings)]
     for stream in DEFAULTS:
         table = mapping.table_of(stream, settings)
+        if not table:
+            continue
         try:
             described = client.describe(table)
         except GiveUp as error:
@@ -39,14 +41,17 @@ def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
     return findings
 
 
-def _quota(limits: dict[str, Any]) -> Finding:
+def _quota(limits: dict[str, Any], settings: SalesforceSettings) -> Finding:
+    """What is left of the day's calls, and of what Steward leaves to people."""
     daily = limits.get("DailyApiRequests")
     left, most = (daily.get("Remaining"), daily.get("Max")) if isinstance(daily, dict) else (None, None)
     if not isinstance(left, int) or not isinstance(most, int):
         return Finding("calls left today: not told", True)
-    enough = left > most * 0.05
-    return Finding(f"calls left today: {left} of {most}", enough,
-                   "" if enough else "Pull less often (`every`), or ask Salesforce for more calls.")
+    kept = int(most * settings.reserve_calls)
+    enough = left > max(kept, most * 0.05)
+    return Finding(f"calls left today: {left} of {most}, {kept} kept for people (reserve_calls)", enough,
+                   "" if enough else "Steward waits until there are more. Pull less often (`every`), lower "
+                   "`reserve_calls`, or ask Salesforce for more calls.")
 
 
 def _fields(stream: str, table: str, described: dict[str, Any], settings: SalesforceSettings) -> Finding:

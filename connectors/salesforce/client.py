@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.format import format_external_id
 from simple_salesforce.login import SalesforceLogin
 
-from connectors.salesforce.session import Answered, Broken, Session
-from connectors.salesforce.settings import SalesforceSettings
+from connectors.salesforce.session import Answered, Broken, Session, Usage
+from connectors.salesforce.settings import LOOPBACK, SalesforceSettings
 from steward.contracts import Tools
 from steward.kit.http import failure, retry_after_s
 from steward.kit.retry import again
@@ -33,6 +33,7 @@ from steward.model.errors import (
 T = TypeVar("T")
 SYSTEM = "salesforce"
 _MOST_WORDS = 300
+_BELIEVED = timedelta(minutes=5)            # how long what the org told of its calls is believed
 _LATER = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVER_UNAVAILABLE"})
 _NO_KEY = (PyJWTError, ValueError, TypeError)
 _QUOTA = frozenset({"REQUEST_LIMIT_EXCEEDED", "CONCURRENT_REQUEST_LIMIT_EXCEEDED"})
@@ -50,6 +51,8 @@ class Client:
         self._session = Session(tools.deadline_s, settings.instance_url if settings.is_loopback else None)
         self._lock = threading.Lock()
         self._salesforce: Salesforce | None = None
+        self._asked_about: Usage | None = None
+        self._ask_again_at = datetime.max.replace(tzinfo=UTC)
 
     # ---- reads: tried again within seconds ----
 
@@ -91,7 +94,32 @@ class Client:
         """What is left of the org's limits."""
         return self._read("limits", lambda sf: sf.limits())
 
+    def ask(self, what: str, method: str, path: str, body: object = None) -> Any:
+        """What a harmless call to a path below `/services/data/vXX.0/` answers, as JSON; None for an empty body."""
+        def call(sf: Salesforce) -> Any:
+            return _json(self._raw(sf, method, path, body))
+
+        return again(lambda: self._call(what, call, write=False), self._tools)
+
+    def text(self, what: str, path: str) -> tuple[Mapping[str, str], str]:
+        """The headers and the text of a GET whose answer is CSV."""
+        def call(sf: Salesforce) -> tuple[Mapping[str, str], str]:
+            answer = self._raw(sf, "GET", path, None, Accept="text/csv")
+            if not answer.headers.get("Content-Type", "").startswith("text/csv"):
+                raise ValueError("no CSV")
+            return answer.headers, answer.content.decode("utf-8-sig")
+
+        return again(lambda: self._call(what, call, write=False), self._tools)
+
     # ---- writes: sent once ----
+
+    def write(self, what: str, method: str, path: str, body: object) -> Any:
+        """As `ask`, of a call that changes something: sent once.
+
+        Raises:
+            OutcomeUnknown: nothing readable came back; it may be done.
+        """
+        return self._write(what, lambda sf: _json(self._raw(sf, method, path, body)))
 
     def upsert(self, table: str, field: str, value: str, row: Mapping[str, Any]) -> tuple[str, bool]:
         """Create or change the row whose `field` is `value`: its id, and whether it was created.
@@ -108,6 +136,10 @@ class Client:
             raise OutcomeUnknown(f"{SYSTEM}: upsert of {table} was answered {answer.status_code} without an id. "
                                  "Steward looks before it tries again.")
         return body["id"], bool(body.get("created", answer.status_code == 201))
+
+    def update(self, table: str, external_id: str, row: Mapping[str, Any]) -> None:
+        """Change the fields of `row` in one record. Raises OutcomeUnknown as `upsert`."""
+        self._write(f"update of {table}", lambda sf: getattr(sf, table).update(external_id, dict(row)))
 
     def create(self, table: str, row: Mapping[str, Any]) -> str:
         """Create a row and give its id. Raises OutcomeUnknown as `upsert`."""
@@ -137,8 +169,30 @@ class Client:
         again(self._signed_in, self._tools)
         return self._call(what, call, write=True)
 
+    def _raw(self, sf: Salesforce, method: str, path: str, body: object, **headers: str) -> Any:
+        data = None if body is None else json.dumps(body, allow_nan=False)
+        return sf.session.request(method, f"{sf.base_url}{path}", headers={**sf.headers, **headers}, data=data)
+
+    def _keep_reserve(self, what: str) -> None:
+        """Raise RateLimited where the next call would be one of those that are kept for people.
+
+        What the org told is believed for five minutes; then one call is made, which tells anew.
+        """
+        usage, now = self._session.usage, self._tools.now()
+        if usage is None or not usage.most or (usage is self._asked_about and now >= self._ask_again_at):
+            return
+        if usage is not self._asked_about:
+            self._asked_about, self._ask_again_at = usage, now + _BELIEVED
+        kept = usage.most * self._settings.reserve_calls
+        if usage.most - usage.used <= kept and self._settings.reserve_calls:
+            raise RateLimited(
+                f"{SYSTEM}: {what} was not sent: {usage.used} of {usage.most} calls of the last 24 hours are used up, "
+                f"and {kept:.0f} are kept for people. Steward waits. To let it use them, lower `reserve_calls`; to "
+                "make fewer calls, pull less often (`every`).", _BELIEVED.total_seconds())
+
     def _call(self, what: str, call: Callable[[Salesforce], T], *, write: bool) -> T:
         signed_in = self._signed_in()
+        self._keep_reserve(what)
         try:
             return self._try(what, call, signed_in, write=write)
         except _DeadToken:
@@ -194,7 +248,8 @@ class Client:
             raise _unreadable("sign-in", error, write=False) from None
         if not isinstance(token, str) or not token:
             raise _unreadable("sign-in", ValueError("no token"), write=False)
-        if not self._settings.is_loopback and not str(urlsplit(f"//{instance}").hostname).endswith(".salesforce.com"):
+        host = str(urlsplit(f"//{instance}").hostname)
+        if not (host in LOOPBACK if self._settings.is_loopback else host.endswith(".salesforce.com")):
             raise AccessDenied(f'{SYSTEM}: sign-in pointed to "{str(instance)[:80]}", which is not Salesforce; '
                                "nothing was sent there. Check instance_url.")
         version = self._settings.version.removeprefix("v")
@@ -270,6 +325,11 @@ def _said(body: bytes) -> tuple[str, str, str | None]:
     fields = first.get("fields")
     field = str(fields[0]) if isinstance(fields, list) and fields else None
     return code, f"{code}: {first.get('message') or first.get('error_description') or ''}", field
+
+
+def _json(answer: Any) -> Any:
+    """The JSON of an answer, None where it has no body. Raises ValueError where it is something else."""
+    return json.loads(answer.content, parse_float=Decimal) if answer.status_code != 204 else None
 
 
 def _json_of(body: bytes) -> Any:

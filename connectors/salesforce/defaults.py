@@ -47,6 +47,15 @@ DEFAULTS: Mapping[str, tuple[str, Mapping[str, FieldNames]]] = {
         "account_external_id": "AccountId", "kind": ("Type", "EventSubtype"), "subject": "Subject",
         "held_at": ("StartDateTime", "ActivityDateTime"), "person_external_id": "OwnerId",
     }),
+    # Of these no org has a standard object: they are read where `tables` names one.
+    "surveys": ("", {
+        "account_external_id": "Account__c", "contact_external_id": "Contact__c", "kind": "Kind__c",
+        "score": "Score__c", "comment": "Comment__c", "answered_at": "Answered_At__c",
+    }),
+    "usage_events": ("", {
+        "account_external_id": "Account__c", "name": "Metric__c", "happened_at": "Happened_At__c",
+        "quantity": "Quantity__c", "user_external_id": "User__c",
+    }),
     "tasks": ("Task", {
         "account_external_id": "AccountId", "subject": "Subject", "status": "IsClosed", "due_on": "ActivityDate",
         "owner_external_id": "OwnerId",
@@ -77,6 +86,10 @@ WORDS: Mapping[tuple[Noun, str], Mapping[str, str]] = {
         "new": "new", "new_business": "new", "new_customer": "new", "renewal": "renewal",
         "existing_customer_replacement": "renewal", "expansion": "expansion", "upsell": "expansion",
         "add_on": "expansion", "existing_business": "expansion", "existing_customer_upgrade": "expansion",
+    },
+    (Noun.SURVEY_RESPONSE, "kind"): {
+        "nps": "nps", "net_promoter_score": "nps", "csat": "csat", "customer_satisfaction": "csat", "ces": "ces",
+        "customer_effort_score": "ces",
     },
     (Noun.TICKET, "priority"): {
         "low": "low", "normal": "normal", "medium": "normal", "high": "high", "urgent": "urgent", "critical": "urgent",

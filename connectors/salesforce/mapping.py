@@ -106,7 +106,7 @@ class Mapper:
 def check_settings(settings: SalesforceSettings, nouns: Mapping[str, Noun]) -> None:
     """Raise ConfigError where a setting names a stream, an object or a field of ours that there is not."""
     _known("tables", settings.tables, list(nouns))
-    fields = {table_of(stream, settings): list(FIELDS[noun]) for stream, noun in nouns.items()}
+    fields = {table: list(FIELDS[noun]) for stream, noun in nouns.items() if (table := table_of(stream, settings))}
     for setting, by_table in (("fields", settings.fields), ("values", settings.values)):
         _known(setting, by_table, list(fields))
         for table, named in by_table.items():
@@ -123,7 +123,7 @@ def _known(setting: str, given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def table_of(stream: str, settings: SalesforceSettings) -> str:
-    """The object behind `stream`."""
+    """The object behind `stream`; "" where there is none."""
     return settings.tables.get(stream, DEFAULTS[stream][0])
 
 

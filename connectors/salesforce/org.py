@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.salesforce.key import from_field
 from connectors.salesforce.sandbox_rules import Refused, check_write, filled
-from connectors.salesforce.schema import CURRENCY, TableSchema, schemas
+from connectors.salesforce.schema import CURRENCY, TableSchema, schemas, table_schema
 from connectors.salesforce.soql import instant, written
 from connectors.salesforce.tables import Table, make_id
 from steward.kit.sandbox import Ledger
@@ -38,6 +38,11 @@ class Org:
                                                     if f"{name}.{each}" not in hidden})
             for name, schema in self._schemas.items() if name not in hidden
         }
+
+    def add_table(self, name: str, prefix: str, kinds: Mapping[str, str]) -> None:
+        """Create a custom object, as an administrator does."""
+        self._schemas[name] = table_schema(name, prefix, kinds)
+        self.tables[name] = Table(self._schemas[name])
 
     def change_field(self, table: str, field: str, *, external_id: bool, unique: bool) -> None:
         """Define a field otherwise, as an administrator does."""

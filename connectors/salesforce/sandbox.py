@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,18 +13,23 @@ from urllib.parse import unquote, urlencode
 
 from connectors.salesforce import sandbox_seed
 from connectors.salesforce.org import Org
+from connectors.salesforce.sandbox_bulk import BulkDoors
+from connectors.salesforce.sandbox_collections import CollectionDoors, upsert_row
+from connectors.salesforce.sandbox_life import Life
+from connectors.salesforce.sandbox_replies import DATA, Fast, about, refusal
 from connectors.salesforce.sandbox_rules import Refused
 from connectors.salesforce.sandbox_tokens import Tokens
-from connectors.salesforce.schema import PREFIXES, TABLES, TableSchema
+from connectors.salesforce.schema import NUMBERS, PREFIXES, TABLES, TableSchema
 from connectors.salesforce.soql import Query, SoqlError, instant, parse, written
 from connectors.salesforce.tables import Table, make_id
-from steward.kit.sandbox import Reply, Request, Sandbox, route
-from steward.model.actions import Action
+from steward.kit.sandbox import Effect, Reply, Request, route
+from steward.kit.sandbox_server import Server, serving
+from steward.model.actions import Action, UpdateRecord
 
-DATA = "/services/data/{version}"
 OLDEST_VERSION, NEWEST_VERSION = 31, 67
 MOST_URI_BYTES = 16_384
 DELETE_LOG_DAYS = 15
+_OWN_TABLES = {"surveys": "Survey_Response__c", "usage_events": "Usage_Event__c"}
 
 _WORDS = {
     400: ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "The record was refused by a validation rule"),
@@ -32,6 +39,7 @@ _WORDS = {
     405: ("METHOD_NOT_ALLOWED", "HTTP Method not allowed"),
     410: ("UNSUPPORTED_API_VERSION", "API version is retired"),
     414: ("URI_TOO_LONG", "The URI is longer than 16,384 bytes"),
+    431: ("REQUEST_HEADER_FIELDS_TOO_LARGE", "URI and headers are longer than 16,384 bytes"),
     422: ("UNPROCESSABLE_ENTITY", "The request could not be processed"),
     429: ("REQUEST_LIMIT_EXCEEDED", "Too many requests"),
     500: ("UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1"),
@@ -47,16 +55,7 @@ class _Locator:
     ids: Sequence[str]
 
 
-class _Fast(Reply):
-    """A reply whose body is written by orjson: a page of 2,000 rows in a few milliseconds."""
-
-    def payload(self) -> bytes:
-        import orjson
-
-        return orjson.dumps(self.body) if isinstance(self.body, dict | list) else Reply.payload(self)
-
-
-class SalesforceSandbox(Sandbox):
+class SalesforceSandbox(BulkDoors, CollectionDoors):
     """One org. See README.md, "Sandbox", for its tables and fields.
 
     `quota` is the daily limit of calls; `open_transactions` are starts of transactions that have not committed.
@@ -74,6 +73,8 @@ class SalesforceSandbox(Sandbox):
         self._org = Org(self.ledger, self.now, sandbox_seed.integration_user(self.user_id))
         self._locators: dict[str, _Locator] = {}
         self._calls = 0
+        self._gone = 0                       # so many calls find the day's quota gone
+        self._elsewhere: list[Server] = []   # instances that the org was moved to
 
     # ---- what tests and the demo may do ----
 
@@ -116,6 +117,11 @@ class SalesforceSandbox(Sandbox):
         with self.lock:
             self._org.hidden = set(names)
 
+    def add_table(self, name: str, prefix: str, kinds: Mapping[str, str]) -> None:
+        """Create a custom object: {"double": "Points__c Weight__c"} says its fields by type."""
+        with self.lock:
+            self._org.add_table(name, prefix, kinds)
+
     def change_field(self, table: str, field: str, *, external_id: bool, unique: bool) -> None:
         """Define a field otherwise, as an administrator does."""
         with self.lock:
@@ -125,6 +131,36 @@ class SalesforceSandbox(Sandbox):
         """Every access token given out so far is dead."""
         self.tokens.expire()
 
+    def exhaust_quota(self, calls: int) -> None:
+        """The day's quota is gone for the next `calls` calls: people have used it. Then it is a new day."""
+        with self.lock:
+            self._gone = calls
+
+    def stir(self, chance: random.Random) -> str | None:
+        with self.lock:
+            return Life(self._org, self.now, chance).stir()
+
+    def migrate(self) -> str:
+        """Move the org to another instance: tokens are dead, and whoever signs in is sent there. Its URL."""
+        server = serving(self, 0)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="sandbox-moved").start()
+        self._elsewhere.append(server)
+        self.expire_tokens()
+        return self.instance_url
+
+    @property
+    def instance_url(self) -> str:
+        """Where the org is now; sign-in stays at `url`, the org's own domain."""
+        return f"http://127.0.0.1:{self._elsewhere[-1].server_address[1]}" if self._elsewhere else self.url
+
+    def stop(self) -> None:
+        super().stop()
+        for server in self._elsewhere:
+            server.shutdown()
+            server.server_close()
+            server.cut_lines()
+        self._elsewhere = []
+
     def seed(self, accounts: int) -> None:
         """A small company of `accounts` accounts, all of it older than a day."""
         for table, rows in sandbox_seed.company(accounts, self.now()).items():
@@ -133,8 +169,17 @@ class SalesforceSandbox(Sandbox):
     def sample_actions(self) -> Sequence[Action]:
         return sandbox_seed.actions(self.now())
 
+    def effects_of(self, action: Action, key: str) -> list[Effect]:
+        if not isinstance(action, UpdateRecord):
+            return self.ledger.of(key)
+        field = self._org.tables[action.noun.capitalize()].schema.fields.get(action.field)
+        wanted = float(action.value) if field and field.type in NUMBERS and action.value else action.value or None
+        return [each for each in self.ledger if each.detail["id"] == action.external_id
+                and action.field in each.detail["row"] and each.detail["row"][action.field] == wanted]
+
     def settings(self) -> dict[str, Any]:
-        return {"instance_url": self.url,
+        own = {stream: table for stream, table in _OWN_TABLES.items() if self._org.tables[table].rows}
+        return {"instance_url": self.url, **({"tables": own} if own else {}),
                 "auth": {"client_id": self.tokens.client_id, "client_secret": self.tokens.client_secret}}
 
     def jwt_settings(self) -> dict[str, Any]:
@@ -154,29 +199,48 @@ class SalesforceSandbox(Sandbox):
     def allow(self, request: Request) -> Reply | None:
         if not request.path.startswith("/services/data/"):
             return None
+        if self.instance_url.removeprefix("http://") != request.headers.get("host", "") and self._elsewhere:
+            return self.error(401)           # the session belongs to another instance
         if not self.tokens.knows(request.headers.get("authorization", "")):
             return self.error(401)
-        if len(request.path) + len(urlencode(request.query)) > MOST_URI_BYTES:
-            return self.error(414)
+        too_long = self._too_long(request)
+        if too_long:
+            return too_long
         number = request.path.split("/")[3].removeprefix("v").partition(".")[0]
         if not number.isdigit() or int(number) > NEWEST_VERSION:
             return self.error(404)
         if int(number) < OLDEST_VERSION:
             return self.error(410)
+        return self._over_quota()
+
+    def _too_long(self, request: Request) -> Reply | None:
+        uri = len(request.path) + len(urlencode(request.query))
+        headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+        if uri + headers <= MOST_URI_BYTES:
+            return None
+        self.breaches.append(f"{uri} bytes of URI and {headers} of headers; {MOST_URI_BYTES} are the most")
+        return self.error(414 if uri > MOST_URI_BYTES else 431)
+
+    def _over_quota(self) -> Reply | None:
+        if self._gone:
+            self._gone -= 1
+            self._calls = 0 if not self._gone else self.quota
+            return refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         self._calls += 1
         if self._calls > self.quota:
-            return _refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+            self.breaches.append(f"call {self._calls} of a day of {self.quota}")
+            return refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
         return None
 
     def answer(self, request: Request) -> Reply:
         try:
             reply = super().answer(request)
         except SoqlError as error:
-            reply = _refusal(error.code, error.message)
+            reply = refusal(error.code, error.message)
         except Refused as error:
-            reply = _refusal(error.code, error.message, fields=list(error.fields))
+            reply = refusal(error.code, error.message, fields=list(error.fields))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reply = _refusal("JSON_PARSER_ERROR", f"The call could not be read: {type(error).__name__}")
+            reply = refusal("JSON_PARSER_ERROR", f"The call could not be read: {type(error).__name__}")
         if request.path.startswith("/services/data/"):
             usage = f"api-usage={min(self._calls, self.quota)}/{self.quota}"
             reply = replace(reply, headers={**reply.headers, "Sforce-Limit-Info": usage})
@@ -186,7 +250,7 @@ class SalesforceSandbox(Sandbox):
 
     @route("POST", "/services/oauth2/token")
     def token(self, request: Request) -> Reply:
-        answer = self.tokens.give(request.form(), request.headers.get("authorization", ""), self.url)
+        answer = self.tokens.give(request.form(), request.headers.get("authorization", ""), self.instance_url)
         return Reply(400 if "error" in answer else 200, answer)
 
     # ---- reading ----
@@ -198,7 +262,7 @@ class SalesforceSandbox(Sandbox):
 
     @route("GET", DATA + "/sobjects")
     def objects(self, _: Request) -> Reply:
-        listed = [{**_about(schema), "urls": {}} for schema in self._org.visible().values()]
+        listed = [{**about(schema), "urls": {}} for schema in self._org.visible().values()]
         return Reply(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": listed})
 
     @route("GET", DATA + "/query")
@@ -217,12 +281,14 @@ class SalesforceSandbox(Sandbox):
     def query_more(self, request: Request) -> Reply:
         name, _, start = request.params["locator"].rpartition("-")
         if name not in self._locators or not start.isdigit():
-            return _refusal("INVALID_QUERY_LOCATOR", "invalid query locator")
+            return refusal("INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._page(request, name, int(start))
 
     def _page(self, request: Request, name: str, start: int) -> Reply:
         locator = self._locators[name]
         wanted = request.headers.get("sforce-query-options", "").partition("batchSize=")[2]
+        if wanted and not (wanted.isdigit() and 200 <= int(wanted) <= 2000):
+            self.breaches.append(f"a batchSize of {wanted}; it is 200 to 2000")
         end = start + min(self.page_size, max(200, int(wanted)) if wanted.isdigit() else 2000)
         table, version = locator.query.table, request.params["version"]
         rows, records = self._org.tables[table].rows, []
@@ -236,7 +302,7 @@ class SalesforceSandbox(Sandbox):
         body: dict[str, Any] = {"totalSize": len(locator.ids), "done": end >= len(locator.ids), "records": records}
         if not body["done"]:
             body["nextRecordsUrl"] = f"/services/data/{version}/query/{name}-{end}"
-        return _Fast(200, body)
+        return Fast(200, body)
 
     @route("GET", DATA + "/sobjects/{table}/{what}")
     def read(self, request: Request) -> Reply:
@@ -246,7 +312,7 @@ class SalesforceSandbox(Sandbox):
         what = request.params["what"]
         if what == "describe":
             fields = [field.describe() for field in schema.fields.values()]
-            return Reply(200, {**_about(schema), "fields": fields})
+            return Reply(200, {**about(schema), "fields": fields})
         if what in ("deleted", "updated"):
             return self._changes(request, self._org.tables[schema.name], what)
         row = self._org.tables[schema.name].find(what)
@@ -264,9 +330,9 @@ class SalesforceSandbox(Sandbox):
         now = self.now()
         oldest = now - timedelta(days=DELETE_LOG_DAYS if what == "deleted" else 30)
         if end - start <= timedelta(minutes=1):
-            return _refusal("INVALID_REPLICATION_DATE", "startDate must precede endDate by more than one minute")
+            return refusal("INVALID_REPLICATION_DATE", "startDate must precede endDate by more than one minute")
         if start < oldest:
-            return _refusal("INVALID_REPLICATION_DATE", "startDate before earliest available date")
+            return refusal("INVALID_REPLICATION_DATE", "startDate before earliest available date")
         covered = written(min([end, now.replace(second=0, microsecond=0), *self.open_transactions]))
         within = (written(start), written(end + timedelta(minutes=1)))
         if what == "deleted":
@@ -313,8 +379,7 @@ class SalesforceSandbox(Sandbox):
         given = request.json()
         if field in given:
             raise Refused("INVALID_FIELD", f"The {field} field should not be specified in the sobject data.", field)
-        external_id = self._org.write(table, matches[0] if matches else None, {**given, field: value}, "upsert")
-        created = not matches
+        external_id, created = upsert_row(self._org, table, field, {**given, field: value})
         return Reply(201 if created else 200, {"id": external_id, "success": True, "errors": [], "created": created})
 
     # ---- helpers ----
@@ -338,14 +403,3 @@ class SalesforceSandbox(Sandbox):
 def _to_minute(text: str) -> datetime:
     """Salesforce ignores the seconds of both ends of a window: 12:30:15 is 12:30:00."""
     return instant(text.replace(" ", "+")).replace(second=0, microsecond=0)
-
-
-def _about(schema: TableSchema) -> dict[str, Any]:
-    return {"name": schema.name, "label": schema.name.removesuffix("__c").replace("_", " "), "keyPrefix": schema.prefix,
-            "custom": schema.name.endswith("__c"), "queryable": True, "createable": True, "updateable": True,
-            "deletable": schema.name != "User", "replicateable": True, "retrieveable": True}
-
-
-def _refusal(code: str, message: str, fields: Sequence[str] = (), status: int = 400) -> Reply:
-    said: dict[str, Any] = {"message": message, "errorCode": code}
-    return Reply(404 if code == "NOT_FOUND" else status, [said | {"fields": list(fields)} if fields else said])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.salesforce.schema import NUMBERS
 from connectors.salesforce.tables import Table
 
 _POINTS_AT = {
@@ -13,7 +14,8 @@ _POINTS_AT = {
     "ContactId": ("Contact",), "ManagerId": ("User",), "CSM__c": ("User",),
 }
 _READ_ONLY = frozenset({"Id", "CreatedDate", "LastModifiedDate", "SystemModstamp", "IsDeleted", "IsArchived"})
-_REQUIRED = {"Account": ("Name",), "Contact": ("LastName",), "Opportunity": ("Name", "StageName", "CloseDate")}
+_REQUIRED = {"Account": ("Name",), "Contact": ("LastName",), "Opportunity": ("Name", "StageName", "CloseDate"),
+             "Event": ("StartDateTime", "EndDateTime")}
 
 
 class Refused(Exception):
@@ -60,6 +62,12 @@ def check_write(table: Table, row: Mapping[str, Any], tables: Mapping[str, Table
         if field.textual and value is not None and len(str(value)) > field.length:
             said = f"{name}: data value too large: {str(value)[:60]} (max length={field.length})"
             raise Refused("STRING_TOO_LONG", said, name)
+        wrong = value is not None and (
+            (field.type in NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)))
+            or (field.type == "boolean" and not isinstance(value, bool)))
+        if wrong or (field.type == "boolean" and value is None):
+            said = f"Cannot deserialize instance of {field.type} from {str(value)[:40]}"
+            raise Refused("JSON_PARSER_ERROR", said, name)
         if field.type == "reference" and value is not None:
             _check_reference(name, str(value), tables)
     missing = [name for name in _REQUIRED.get(table.schema.name, ()) if creating and not row.get(name)]

@@ -85,6 +85,14 @@ def _account(tables: dict[str, list[Row]], number: int, now: datetime) -> None:
             "Plan__c": "Onboarding", "Position__c": place + 1.0, "Due_On__c": stamp.date(),
             "Started_On__c": stamp.date(),
         })
+    tables["Survey_Response__c"].append({
+        **both, "Id": _id("Survey_Response__c", number), "Account__c": account, "Kind__c": "NPS",
+        "Score__c": float(number % 11), "Answered_At__c": stamp, "Contact__c": _id("Contact", 10 * number),
+    })
+    tables["Usage_Event__c"].append({
+        **both, "Id": _id("Usage_Event__c", number), "Account__c": account, "Metric__c": "logins",
+        "Happened_At__c": stamp, "Quantity__c": 3.0,
+    })
     tables["Event"].append({
         **both, "Id": _id("Event", number), "AccountId": account, "WhatId": account, "OwnerId": owner, "Subject": "QBR",
         "Type": "QBR", "StartDateTime": stamp - timedelta(days=5),

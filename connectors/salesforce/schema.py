@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from steward.model.words import nearest
 
 LENGTHS = {"id": 18, "reference": 18, "string": 255, "picklist": 255, "url": 255, "email": 80, "phone": 40,
            "textarea": 32_000}
+NUMBERS = frozenset({"int", "double", "currency", "percent"})
 _TEXTUAL = frozenset({"string", "picklist", "url", "email", "phone", "textarea"})
 
 
@@ -74,8 +76,10 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
     }),
     ("Account", "001", {
         "string": "Name BillingCity AccountNumber Product_Account_Id__c HubSpot_Company_Id__c", "url": "Website",
-        "picklist": "Type Industry Rating BillingCountry BillingCountryCode Segment__c Lifecycle__c Time_Zone__c",
+        "picklist": "Type Industry Rating BillingCountry BillingCountryCode Segment__c Lifecycle__c Time_Zone__c "
+                    "Risk__c",
         "int": "NumberOfEmployees", "currency": "AnnualRevenue ARR__c", "phone": "Phone", "textarea": "Description",
+        "double": "Health_Score__c",
         "reference": "OwnerId ParentId MasterRecordId CSM__c", "boolean": "Do_Not_Contact__c",
     }),
     ("Contact", "003", {
@@ -102,6 +106,14 @@ _TABLES: tuple[tuple[str, str, dict[str, str]], ...] = (
         "string": "Name Plan__c", "reference": "Account__c", "double": "Position__c",
         "date": "Due_On__c Started_On__c Reached_On__c",
     }),
+    ("Survey_Response__c", "a01", {
+        "reference": "Account__c Contact__c", "picklist": "Kind__c", "double": "Score__c", "textarea": "Comment__c",
+        "datetime": "Answered_At__c", "string": "Name",
+    }),
+    ("Usage_Event__c", "a02", {
+        "reference": "Account__c", "string": "Name Metric__c User__c", "datetime": "Happened_At__c",
+        "double": "Quantity__c",
+    }),
     ("Event", "00U", {
         "reference": "AccountId WhatId WhoId OwnerId", "string": "Subject", "textarea": "Description",
         "picklist": "Type EventSubtype", "datetime": "StartDateTime EndDateTime ActivityDateTime",
@@ -121,12 +133,16 @@ def schemas() -> dict[str, TableSchema]:
     """A fresh schema of every object; a sandbox may change its own."""
     result = {}
     for name, prefix, kinds in _TABLES:
-        table = TableSchema(name, prefix)
-        wanted = {**_SYSTEM, CURRENCY: "picklist"}
-        wanted |= {each: kind for kind, names in kinds.items() for each in names.split()}
-        if name == "User":
-            del wanted["IsDeleted"]
-        table.fields = {each: FieldSchema(each, kind) for each, kind in wanted.items()}
-        result[name] = table
-    result["Task"].fields["Steward_Key__c"] = FieldSchema("Steward_Key__c", "string", external_id=True, unique=True)
+        result[name] = table_schema(name, prefix, kinds)
+    for name in ("Task", "Event", "Opportunity"):            # an Activity field is one of Task and Event both
+        result[name].fields["Steward_Key__c"] = FieldSchema("Steward_Key__c", "string", external_id=True, unique=True)
     return result
+
+
+def table_schema(name: str, prefix: str, kinds: Mapping[str, str]) -> TableSchema:
+    """An object with these fields ("type": "names") and those that every object has."""
+    wanted = {**_SYSTEM, CURRENCY: "picklist"}
+    wanted |= {each: kind for kind, names in kinds.items() for each in names.split()}
+    if name == "User":
+        del wanted["IsDeleted"]
+    return TableSchema(name, prefix, {each: FieldSchema(each, kind) for each, kind in wanted.items()})

@@ -7,6 +7,7 @@ simple-salesforce could read it: it forgets headers, recurses on a dead session,
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -14,13 +15,15 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from connectors.salesforce.settings import LOOPBACK
 
 MOST_BODY_BYTES = 64 * 2**20
 _CHUNK_BYTES = 64 * 1024
@@ -42,6 +45,13 @@ class Broken(Exception):
         self.sent = sent
 
 
+class Usage(NamedTuple):
+    """Calls of the last 24 hours, of all programs and people of the org, and how many there may be."""
+
+    used: int
+    most: int
+
+
 class Session(requests.Session):
     """A session for one org. `loopback` is the URL of a sandbox to which every call goes instead, or None."""
 
@@ -50,6 +60,7 @@ class Session(requests.Session):
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._deadline_s = deadline_s
+        self.usage: Usage | None = None
         self.mount("https://", _Adapter(loopback))
         self.mount("http://", _Adapter(loopback))
 
@@ -63,6 +74,7 @@ class Session(requests.Session):
                 response._content = _read(response, time.monotonic() + self._deadline_s)
         except requests.RequestException as error:
             raise Broken(_why(error), sent=not _never_connected(error)) from None
+        self.usage = _usage_of(response.headers) or self.usage
         if not 200 <= response.status_code < 300:
             raise Answered(response.status_code, dict(response.headers), response.content)
         return response
@@ -80,6 +92,12 @@ def _read(response: requests.Response, until: float) -> bytes:
     finally:
         response.close()
     return bytes(body)
+
+
+def _usage_of(headers: Mapping[str, str]) -> Usage | None:
+    """What `Sforce-Limit-Info: api-usage=25/15000; per-app-api-usage=…` says."""
+    found = re.search(r"(?:^|[;,\s])api-usage=(\d{1,12})/(\d{1,12})", headers.get("Sforce-Limit-Info", ""))
+    return Usage(int(found[1]), int(found[2])) if found else None
 
 
 def _never_connected(error: requests.RequestException) -> bool:
@@ -174,7 +192,8 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """simple-salesforce always builds https:// URLs; for a sandbox on loopback they are turned to its own."""
+    """simple-salesforce always builds https:// URLs; for a sandbox on loopback they are turned to its own. An
+    instance that the sandbox itself named at sign-in stands on loopback too, and stays what it is."""
 
     def __init__(self, loopback: str | None) -> None:
         self._loopback = urlsplit(loopback) if loopback else None
@@ -187,6 +206,7 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._loopback:
             parts = urlsplit(request.url or "")
-            there = (self._loopback.scheme, self._loopback.netloc, parts.path, parts.query, "")
+            host = parts.netloc if parts.hostname in LOOPBACK else self._loopback.netloc
+            there = (self._loopback.scheme, host, parts.path, parts.query, "")
             request.url = urlunsplit([str(part) for part in there])
         return super().send(request, *args, **kwargs)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _NAME = re.compile(r"!?[A-Za-z][A-Za-z0-9_]{0,79}")
 
 FieldName = str
@@ -54,7 +54,16 @@ class SalesforceSettings(BaseModel):
         default_factory=lambda: {"hubspot": "HubSpot_Company_Id__c", "usage": "Product_Account_Id__c"},
     )
     values: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
-    task_key_field: FieldName = "Steward_Key__c"
+    task_key_field: FieldName = "Steward_Key__c"           # of Activity: Task and Event
+    opportunity_key_field: FieldName = "Steward_Key__c"
+    opportunity_stage: str = "Prospecting"                 # of an opportunity that Steward opens
+    opportunity_types: dict[str, str] = Field(
+        default_factory=lambda: {"expansion": "Existing Customer - Upgrade", "renewal": "Renewal"},
+    )
+    touchpoints_as: Literal["Event", "Task"] = "Event"
+    bulk_above: Annotated[int, Field(ge=0)] = 10_000       # a pull of more rows goes through Bulk API 2.0
+    bulk_page_size: Annotated[int, Field(ge=200, le=250_000)] = 10_000
+    reserve_calls: Annotated[float, Field(ge=0, le=0.95)] = 0.1  # share of the day's calls that is kept for people
     overlap_s: Annotated[int, Field(ge=0, le=86_400)] = 600
     page_size: Annotated[int, Field(ge=200, le=2000)] = 2000
 
@@ -67,11 +76,11 @@ class SalesforceSettings(BaseModel):
         is_org = host.endswith(".salesforce.com") and host not in ("login.salesforce.com", "test.salesforce.com")
         if plain and parts.scheme == "https" and is_org and parts.port in (None, 443):
             return f"https://{host}"
-        if plain and parts.scheme == "http" and host in _LOOPBACK:
+        if plain and parts.scheme == "http" and host in LOOPBACK:
             return value.rstrip("/")
         raise ValueError('write the My Domain URL, "https://acme.my.salesforce.com" (http only to 127.0.0.1)')
 
-    @field_validator("tables", "fields", "custom_fields", "id_fields", "task_key_field")
+    @field_validator("tables", "fields", "custom_fields", "id_fields", "task_key_field", "opportunity_key_field")
     @classmethod
     def _api_names(cls, value: object) -> object:
         # Names go into SOQL as they are, so nothing but a name may pass.

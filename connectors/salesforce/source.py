@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.salesforce import mapping, values
 from connectors.salesforce.client import Client, NoSuchObject
 from connectors.salesforce.mapping import Mapper
-from connectors.salesforce.position import DELETED, DONE, ROWS, Position, next_pull, read, soql
+from connectors.salesforce.position import DELETED, DONE, ROWS, Position, next_pull, read
+from connectors.salesforce.rows import AT_ONCE, Object, Rows, list_of
 from connectors.salesforce.settings import SalesforceSettings
 from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import AccessDenied, RecordRejected, Unavailable
@@ -20,20 +21,9 @@ DELETE_LOG_DAYS = 15
 _NOUNS = {
     "persons": Noun.PERSON, "accounts": Noun.ACCOUNT, "contacts": Noun.CONTACT, "subscriptions": Noun.SUBSCRIPTION,
     "opportunities": Noun.OPPORTUNITY, "tickets": Noun.TICKET, "milestones": Noun.MILESTONE,
-    "touchpoints": Noun.TOUCHPOINT, "tasks": Noun.TASK,
+    "touchpoints": Noun.TOUCHPOINT, "surveys": Noun.SURVEY_RESPONSE, "usage_events": Noun.USAGE_EVENT,
+    "tasks": Noun.TASK,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    """An object as this pull found it described."""
-
-    table: str
-    noun: Noun
-    mapper: Mapper
-    columns: tuple[str, ...]
-    tracks_deletes: bool
-    schema: Mapping[str, SourceField]
 
 
 class SalesforceSource:
@@ -41,11 +31,14 @@ class SalesforceSource:
 
     def __init__(self, client: Client, settings: SalesforceSettings, tools: Tools) -> None:
         self._client, self._settings, self._tools = client, settings, tools
+        self._read = Rows(client, settings, tools)
 
     def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
         """Every page of `stream` that changed since `after`; all of them when None."""
         position = read(after) if after is not None else None
         about = self._describe(stream)
+        if about is None:
+            return                          # no page: nobody may take it for "there are none"
         if isinstance(about, Refusal):
             yield self._nothing(position, about)
             return
@@ -54,63 +47,48 @@ class SalesforceSource:
             position = (Position(ROWS, covered.isoformat()) if position is None
                         else next_pull(position, covered, self._settings.overlap_s))
         if position.phase == ROWS:
-            schema = {about.table: about.schema}
             for page, moved in self._rows(about, position):
                 position = moved
-                yield replace(page, schema=schema)
-                schema = {}
+                yield page
         if position.phase == DELETED:
             yield from self._deletions(about, position)
 
     def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
-        """Those rows as they are now, those in the recycle bin as deleted."""
-        about = self._describe(stream)
-        if isinstance(about, Refusal):
+        """Those of the records as they are now, deleted ones as such while the recycle bin has them."""
+        wanted = sorted({each for each in external_ids if each.isalnum() and len(each) in (15, 18)})
+        about = self._describe(stream) if wanted else None
+        if not isinstance(about, Object):
             return
-        ids = [each for each in external_ids if each.isalnum() and each.isascii()]
-        size = min(self._settings.page_size, 200)
-        for start in range(0, len(ids), size):
-            named = ", ".join(f"'{each}'" for each in ids[start:start + size])
-            asked = f"SELECT {', '.join(about.columns)} FROM {about.table} WHERE Id IN ({named})"  # noqa: S608  letters, digits
-            body = self._client.query(asked, deleted=about.tracks_deletes)
-            while True:
-                records, refusals = _mapped(about.mapper, _list_of(body, "records", about.table))
-                yield Page(records, Cursor(""), refusals)
-                following = body.get("nextRecordsUrl")
-                if body.get("done", True) or not isinstance(following, str):
-                    break
-                body = self._client.more(following)
+        cursor = Position(DONE, self._tools.now().isoformat()).cursor
+        for start in range(0, len(wanted), AT_ONCE):
+            rows = self._read.by_ids(about, about.columns, wanted[start:start + AT_ONCE])
+            if rows:
+                records, refusals = _mapped(about.mapper, rows)
+                yield Page(records, cursor, refusals)
 
     # ---- rows ----
 
-    def _rows(self, about: _Object, position: Position) -> Iterator[tuple[Page, Position]]:
-        query = soql(about.table, about.columns, position)
-        body = self._client.query(query, deleted=about.tracks_deletes)
-        total, seen = body.get("totalSize"), 0
-        while True:
-            rows = _list_of(body, "records", about.table)
-            seen += len(rows)
-            position = position.past(rows)
-            following = body.get("nextRecordsUrl")
-            is_last = bool(body.get("done", True)) or not isinstance(following, str)
-            if is_last:
-                position = replace(position, phase=DELETED if about.tracks_deletes and position.since else DONE)
-            records, refusals = _mapped(about.mapper, rows)
-            progress = min(1.0, seen / total) if isinstance(total, int) and total > 0 else None
-            watermark = values.instant(position.covered) if position.phase == DONE else None
-            yield Page(records, position.cursor, refusals, watermark=watermark, progress=progress), position
-            if is_last:
-                return
-            body = self._client.more(str(following))
+    def _rows(self, about: Object, position: Position) -> Iterator[tuple[Page, Position]]:
+        schema = {about.table: about.schema}
+        for some in self._read.after(about, position):
+            moved = some.position
+            if some.is_last:
+                moved = replace(moved, phase=DELETED if about.tracks_deletes and moved.since else DONE)
+            records, refusals = _mapped(about.mapper, some.rows)
+            watermark = values.instant(moved.covered) if moved.phase == DONE else None
+            page = Page(records, moved.cursor, refusals, watermark=watermark, progress=some.progress, schema=schema)
+            schema = {}
+            yield page, moved
 
     # ---- deletions ----
 
-    def _deletions(self, about: _Object, position: Position) -> Iterator[Page]:
+    def _deletions(self, about: Object, position: Position) -> Iterator[Page]:
         """The delete log since the last pull: it knows of rows that have left the recycle bin as well."""
         done = replace(position, phase=DONE, after=None)
         watermark = values.instant(position.covered)
         now, since = self._tools.now(), values.instant(position.since or position.covered)
-        earliest = now - timedelta(days=DELETE_LOG_DAYS) + timedelta(minutes=5)
+        # Salesforce counts the days by its own clock, which may be minutes away from ours.
+        earliest = now - timedelta(days=DELETE_LOG_DAYS) + timedelta(minutes=15)
         refusals = []
         if since < earliest:
             refusals.append(Refusal(
@@ -121,10 +99,10 @@ class SalesforceSource:
             since = earliest
         log = self._client.deleted(about.table, since, max(now, since + timedelta(minutes=3)))
         listed = sorted(
-            (row["id"], row.get("deletedDate")) for row in _list_of(log, "deletedRecords", about.table)
+            (row["id"], row.get("deletedDate")) for row in list_of(log, "deletedRecords", about.table)
             if isinstance(row.get("id"), str) and row["id"].isalnum() and row["id"] > (position.after or "")
         )
-        size = min(self._settings.page_size, 200)
+        size = min(self._settings.page_size, AT_ONCE)
         chunks = [listed[start:start + size] for start in range(0, len(listed), size)]
         for chunk in chunks[:-1]:
             yield Page(self._deleted(about, chunk), replace(position, after=chunk[-1][0]).cursor, refusals)
@@ -132,16 +110,11 @@ class SalesforceSource:
         last = self._deleted(about, chunks[-1]) if chunks else ()
         yield Page(last, done.cursor, refusals, watermark=watermark, progress=1.0)
 
-    def _deleted(self, about: _Object, listed: Sequence[tuple[str, Any]]) -> list[Record]:
+    def _deleted(self, about: Object, listed: Sequence[tuple[str, Any]]) -> list[Record]:
         """Records of deleted ids: the recycle bin says which were merged, and which are back and so left out."""
-        ids = ", ".join(f"'{external_id}'" for external_id, _ in listed)
         known = [name for name in about.columns if name in ("Id", "SystemModstamp", "IsDeleted", "MasterRecordId")]
-        asked = f"SELECT {', '.join(known)} FROM {about.table} WHERE Id IN ({ids})"  # noqa: S608  letters and digits
-        body = self._client.query(asked, deleted=True)
-        bin_ = {row.get("Id"): row for row in _list_of(body, "records", about.table)}
-        while not body.get("done", True) and isinstance(body.get("nextRecordsUrl"), str):
-            body = self._client.more(body["nextRecordsUrl"])
-            bin_ |= {row.get("Id"): row for row in _list_of(body, "records", about.table)}
+        found = self._read.by_ids(about, known, [external_id for external_id, _ in listed])
+        bin_ = {row.get("Id"): row for row in found}
         records = []
         for external_id, at in listed:
             row = bin_.get(external_id, {})
@@ -153,11 +126,13 @@ class SalesforceSource:
 
     # ---- before a pull ----
 
-    def _describe(self, stream: str) -> _Object | Refusal:
-        """What the org has of `stream`; a Refusal where its custom object is not there."""
+    def _describe(self, stream: str) -> Object | Refusal | None:
+        """What the org has of `stream`; a Refusal where its custom object is not there, None where none is named."""
         if stream not in _NOUNS:
             raise RecordRejected(f'salesforce: there is no stream "{stream}". There are: {", ".join(_NOUNS)}.')
         table, noun = mapping.table_of(stream, self._settings), _NOUNS[stream]
+        if not table:
+            return None
         try:
             described = self._client.describe(table)
         except NoSuchObject:
@@ -166,19 +141,21 @@ class SalesforceSource:
                                f'create it, or name yours in the setting "tables: {stream}"')
             raise AccessDenied(f'salesforce: the app may not read "{table}". Grant "View All" on {table}, then run: '
                                "steward connector check salesforce") from None
-        present = frozenset(
-            field["name"] for field in _list_of(described, "fields", table) if isinstance(field.get("name"), str)
-        )
+        fields = {
+            field["name"]: field for field in list_of(described, "fields", table) if isinstance(field.get("name"), str)
+        }
+        present = frozenset(fields)
         if not {"Id", "SystemModstamp"} <= present:
             raise Unavailable(f"salesforce: describe of {table} left out Id or SystemModstamp, which every object has. "
                               "Steward tries again later.")
         mapper = Mapper(stream, noun, self._settings, present)
         columns = (*mapper.columns, "IsArchived") if "IsArchived" in present else mapper.columns
         tracks_deletes = "IsDeleted" in present and described.get("replicateable") is not False
-        schema = {each["name"]: _field(each) for each in described["fields"] if isinstance(each.get("name"), str)}
-        return _Object(table, noun, mapper, columns, tracks_deletes, schema)
+        kinds = {name: str(field.get("type") or "") for name, field in fields.items()}
+        schema = {name: _field(field) for name, field in fields.items()}
+        return Object(table, noun, mapper, columns, tracks_deletes, kinds, schema)
 
-    def _covered(self, about: _Object) -> datetime:
+    def _covered(self, about: Object) -> datetime:
         """Until when a query sees everything: earlier than now while a long transaction has not committed."""
         now = self._tools.now()
         if not about.tracks_deletes:
@@ -208,14 +185,6 @@ def _mapped(mapper: Mapper, rows: Sequence[dict[str, Any]]) -> tuple[list[Record
         if record is not None:
             records.append(record)
     return records, refusals
-
-
-def _list_of(body: dict[str, Any], name: str, table: str) -> list[dict[str, Any]]:
-    """The objects in `body[name]`. Raises Unavailable where the answer has no such list."""
-    found = body.get(name)
-    if not isinstance(found, list):
-        raise Unavailable(f'salesforce: the answer about {table} has no list "{name}". Steward tries again later.')
-    return [each for each in found if isinstance(each, dict)]
 
 
 def _instant_or_none(value: Any) -> datetime | None:

@@ -12,8 +12,8 @@ import pytest
 from connectors.salesforce import CONNECTOR
 from connectors.salesforce.sandbox import SalesforceSandbox
 from connectors.salesforce.settings import SalesforceSettings
-from steward.contracts import Connection, Page, Tools
-from steward.kit.sandbox import Fault, Reply
+from steward.contracts import Connection, Page, Source, Tools
+from steward.kit.sandbox import Fault, Reply, Request
 from steward.model.errors import AccessDenied, ConfigError, RateLimited, Unavailable
 
 Pull = Callable[..., list[Page]]
@@ -126,15 +126,6 @@ def test_a_retired_api_version_is_said(sandbox: SalesforceSandbox, pull: Pull) -
     """Salesforce retires versions; the message must lead to the setting."""
     with pytest.raises(Exception, match=r"410.*UNSUPPORTED_API_VERSION"):
         pull("accounts", version="v20.0")
-
-
-def test_a_query_longer_than_a_uri_may_be_is_said(sandbox: SalesforceSandbox, pull: Pull) -> None:
-    """Mapping a thousand fields cannot work; it must not look like an outage."""
-    names = {f"name_{number}": f"A_Rather_Long_Custom_Field_Name_{number:04d}__c" for number in range(500)}
-    sandbox.load("Account", [{"Id": SalesforceSandbox.make_id("Account", 1), **dict.fromkeys(names.values(), "x")}])
-
-    with pytest.raises(Exception, match="414"):
-        pull("accounts", custom_fields={"Account": names})
 
 
 def test_a_body_without_end_is_refused(sandbox: SalesforceSandbox, pull: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +252,7 @@ def test_check_says_when_calls_run_out(sandbox: SalesforceSandbox, connect: Call
 
     findings = connect().check()
 
-    assert next(finding.what for finding in findings if not finding.ok) == "calls left today: 0 of 21"
+    assert next(finding.what for finding in findings if not finding.ok) == "calls left today: 0 of 21, 2 kept for people (reserve_calls)"
 
 
 def _request(sandbox: SalesforceSandbox) -> Any:
@@ -273,3 +264,89 @@ def _request(sandbox: SalesforceSandbox) -> Any:
 def _token(sandbox: SalesforceSandbox) -> str:
     form = {"grant_type": "client_credentials", "client_id": sandbox.tokens.client_id, "client_secret": sandbox.tokens.client_secret}
     return str(sandbox.tokens.give(form, "", sandbox.url)["access_token"])
+
+
+def _pull_on(source: Source) -> None:
+    for _ in range(100):
+        list(source.pull("accounts", None))
+
+
+def test_calls_are_kept_in_reserve_for_people(sandbox: SalesforceSandbox, pull: Pull, connect: Callable[..., Connection]) -> None:
+    """When the day's calls are gone, nobody in the company can work: Steward stops before that, and says so."""
+    sandbox.seed(2)
+    sandbox.quota = 100
+    source = connect(reserve_calls=0.2).source
+    assert source
+
+    with pytest.raises(RateLimited, match="20 are kept for people") as stopped:
+        _pull_on(source)
+
+    assert stopped.value.retry_after_s == 300
+    assert len([path for _, _, path, _ in sandbox.calls if "/services/data/" in path]) == 80
+    assert sandbox.breaches == []
+    findings = connect(reserve_calls=0.2).check()
+    told = next(finding for finding in findings if "calls left today" in finding.what)
+    assert not told.ok
+    assert "20 kept for people" in told.what
+
+
+def test_after_five_minutes_one_call_asks_whether_there_are_more(
+    sandbox: SalesforceSandbox, connect: Callable[..., Connection], clock: Any,
+) -> None:
+    """The count runs over 24 hours: what was gone at noon is there again in the evening, without a restart."""
+    sandbox.seed(2)
+    sandbox.quota = 40
+    source = connect(reserve_calls=0.5).source
+    assert source
+    with pytest.raises(RateLimited, match="kept for people"):
+        _pull_on(source)
+    sandbox.quota = 1_000
+    with pytest.raises(RateLimited, match="kept for people"):
+        list(source.pull("accounts", None))
+
+    clock.move(minutes=6)
+
+    assert list(source.pull("accounts", None))
+
+
+def test_a_day_whose_quota_people_used_up_ends(sandbox: SalesforceSandbox, pull: Pull) -> None:
+    """It is nobody's fault, and over tomorrow."""
+    sandbox.seed(2)
+    sandbox.exhaust_quota(3)
+
+    with pytest.raises(RateLimited, match="REQUEST_LIMIT_EXCEEDED"):
+        pull("accounts", reserve_calls=0)
+    sandbox.exhaust_quota(0)
+
+    assert pull("accounts")
+
+
+def test_an_org_that_moved_is_followed(sandbox: SalesforceSandbox, connect: Callable[..., Connection]) -> None:
+    """Salesforce moves orgs between instances at night: the token dies, and the new one names another host."""
+    sandbox.seed(10)
+    sandbox.page_size = 3
+    source = connect().source
+    assert source
+    pages = source.pull("accounts", None)
+    first = next(pages)
+
+    moved_to = sandbox.migrate()
+    rest = list(pages)
+
+    assert sum(len(page.records) for page in [first, *rest]) == 10
+    assert moved_to != sandbox.url
+    assert connect().sink is not None
+
+
+def test_a_sign_in_cannot_send_us_elsewhere(sandbox: SalesforceSandbox, pull: Pull) -> None:
+    """A token must not travel to a host that is not Salesforce's, whoever answered the sign-in."""
+    def elsewhere(request: Request, reply: Reply) -> Reply:
+        if not request.path.endswith("/oauth2/token"):
+            return reply
+        return replace(reply, body={**reply.body, "instance_url": "https://evil.example.com"})
+
+    sandbox.seed(1)
+    sandbox.alter = elsewhere
+
+    with pytest.raises(AccessDenied, match=r"evil\.example\.com"):
+        pull("accounts")

@@ -351,3 +351,59 @@ def test_any_stumble_leaves_as_an_error_of_steward(sandbox: SalesforceSandbox, p
             pull("accounts")
         except StewardError:
             continue
+
+
+def test_a_wide_object_is_read_in_parts(sandbox: SalesforceSandbox, pull: Pull) -> None:
+    """An org with 600 mapped fields: no call is longer than Salesforce takes, and every field arrives."""
+    names = {f"name_{number}": f"A_Rather_Long_Custom_Field_Name_{number:04d}__c" for number in range(600)}
+    sandbox.page_size = 200
+    sandbox.load("Account", [
+        {"Id": SalesforceSandbox.make_id("Account", number), "Name": f"Wide {number}",
+         **{field: f"{number} {ours}" for ours, field in names.items()}} for number in range(1, 451)
+    ])
+
+    pages = pull("accounts", custom_fields={"Account": names}, page_size=200)
+
+    records = {record.external_id: record for page in pages for record in page.records}
+    assert len(records) == 450
+    assert all(record.values[f"custom.{ours}"].endswith(ours) for record in records.values() for ours in names)  # type: ignore[union-attr]  # text
+    assert sandbox.breaches == []
+    assert len(pages) == 3
+
+
+def test_a_row_that_changes_between_the_parts_is_whole(sandbox: SalesforceSandbox, pull: Pull, clock: Any) -> None:
+    """A wide row that somebody edits between two queries must not arrive with half of its fields."""
+    names = {f"name_{number}": f"A_Rather_Long_Custom_Field_Name_{number:04d}__c" for number in range(300)}
+    ids = [SalesforceSandbox.make_id("Account", number) for number in range(1, 4)]
+    sandbox.load("Account", [{"Id": each, **dict.fromkeys(names.values(), "x")} for each in ids])
+    edited: list[str] = []
+
+    def edit(request: Any, reply: Any) -> Any:
+        if request.path.rstrip("/").endswith("/queryAll") and not edited:
+            edited.append(ids[0])
+            sandbox.purge("Account", [ids[1]])
+            clock.move(minutes=1)
+            sandbox.upsert("Account", [{"Id": ids[0], "Name": "Edited"}])
+        return reply
+
+    sandbox.alter = edit
+    records = {record.external_id: record for page in pull("accounts", custom_fields={"Account": names}) for record in page.records}
+
+    assert set(records) == {ids[0], ids[2]}, "what was purged meanwhile is left to the delete log"
+    assert all(len([name for name in record.values if name.startswith("custom.")]) == 300 for record in records.values())
+
+
+def test_custom_objects_become_records_by_mapping(sandbox: SalesforceSandbox, pull: Pull) -> None:
+    """Surveys and usage that somebody keeps in Salesforce are as good as those of a tool of their own."""
+    sandbox.seed(1)
+    account = SalesforceSandbox.make_id("Account", 1)
+    sandbox.add_table("NPS__c", "a01", {"reference": "Company__c", "double": "Points__c", "datetime": "At__c"})
+    sandbox.load("NPS__c", [{"Id": "a01Sb0000000001AAA", "Company__c": account, "Points__c": 9,
+                             "At__c": "2026-03-01T08:00:00.000+0000"}])
+
+    pages = pull("surveys", tables={"surveys": "NPS__c"}, fields={"NPS__c": {
+        "account_external_id": "Company__c", "score": "Points__c", "answered_at": "At__c"}})
+
+    [record] = [record for page in pages for record in page.records]
+    assert (record.values["account_external_id"], record.values["score"]) == (account, 9.0)
+    assert not [refusal for page in pull("usage_events") for refusal in page.refusals], "nobody asked for it"
