@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from steward.facts.scorecard import Scorecard
     from steward.model.facts import FactSpec
     from steward.operate import Released
+    from steward.pipeline.audit import AuditReport
     from steward.pipeline.deliver import DeliverReport
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.editions import Unreadable
@@ -147,11 +148,21 @@ class Hub:
 
     def sync(self, name: str, on_page: OnPage | None = None) -> SyncReport:
         """Pull what changed from the connection `name`."""
+        from steward.pipeline.notify import notify
         from steward.pipeline.sync import sync
 
         connection = self.connection(name)
-        return sync(self.db, name, self.connectors[name], connection, self.clock, self.sleep,
-                    on_page=on_page, truth=self.settings.truth, order=tuple(self.connectors))
+        report = sync(self.db, name, self.connectors[name], connection, self.clock, self.sleep,
+                      on_page=on_page, truth=self.settings.truth, order=tuple(self.connectors))
+        notify(self.db, name, self.settings.routing, self.connectors, self.clock())
+        return report
+
+    def audit(self, name: str, streams: Sequence[str] | None = None, sample: int | None = None) -> AuditReport:
+        """Compare what is stored of the connection `name` with what its source says now, field by field."""
+        from steward.pipeline.audit import audit
+
+        return audit(self.db, name, self.connectors[name], self.connection(name), self.sleep,
+                     streams=streams, sample=sample)
 
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
         """Derive the facts of all accounts, or of those named."""
@@ -363,11 +374,12 @@ class Hub:
     def tidy(self) -> int:
         """Let go what nobody will ask for: thin the snapshots, forget old calls and decisions in the middle of what
         is long closed, delete unseen files; how many."""
-        from steward.store import enrollments, facts, inbox
+        from steward.store import enrollments, facts, inbox, notices
 
         with self.db.write() as tx:
             facts.thin(tx, self.clock())
-            gone = inbox.forget(tx, self.clock()) + enrollments.forget(tx, self.clock())
+            now = self.clock()
+            gone = inbox.forget(tx, now) + enrollments.forget(tx, now) + notices.forget(tx, now)
             return gone + self.db.lake.sweep(tx, self.clock())
 
 

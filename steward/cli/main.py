@@ -25,7 +25,6 @@ _COMMANDS = (
     ("demo", "A company with two years of life, the whole way from CRM to Slack, on this machine."),
     ("init", "Write a commented steward.yaml."),
     ("doctor", "Look at the database, the clock, the playbooks and every connection."),
-    ("sync", "Pull what changed from the connections."),
     ("evaluate", "Derive the facts and evaluate the playbooks."),
     ("writeback", "Which facts would be written into other systems; writes nothing."),
     ("deliver", "Deliver the actions that are due."),
@@ -38,6 +37,11 @@ for _name, _help in _COMMANDS:
     app.command(f"steward.cli.commands.{_name}:{_name}", name=_name, help=_help)
 
 _GROUPS = {
+    "sync": ("Pull what changed from the connections, and how that stands.", {
+        "pull": "Pull what changed (the same as `steward sync`).",
+        "status": "Where each stream stands, what is refused, and what changed at the sources.",
+        "audit": "Compare what is stored with the sources, field by field.",
+    }),
     "accounts": ("The accounts and their facts.", {
         "list": "The accounts, by health.", "show": "One account: who it is, its facts, its enrollments.",
     }),
@@ -133,7 +137,8 @@ def _refused(text: str, code: int = FIX) -> int:
     return code
 
 
-_USUAL = {"identity": "review"}
+_USUAL = {"identity": "review", "sync": "pull"}
+_TAKES_NAMES = ("sync",)                     # its usual command takes names: `steward sync salesforce`
 
 
 def _in_full(arguments: list[str]) -> list[str]:
@@ -142,7 +147,8 @@ def _in_full(arguments: list[str]) -> list[str]:
     usual = _USUAL.get(arguments[0], "list") if arguments else ""
     if usual in children:
         rest = arguments[1:2]
-        if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
+        is_name = bool(rest) and arguments[0] in _TAKES_NAMES and rest[0] not in children
+        if not rest or ((is_name or rest[0].startswith("-")) and rest[0] not in ("-h", "--help")):
             return [arguments[0], usual, *arguments[1:]]
     return arguments
 

@@ -10,17 +10,19 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
-from steward.contracts import Connection, Connector, Page, Source
+from steward.contracts import Connection, Connector, Page, Refetch, Source
 from steward.model.errors import ConfigError, RateLimited, StewardError, TryAgain, Unavailable
 from steward.model.records import Noun
 from steward.model.words import meant_or_all
-from steward.store import cursors, identity, records, refusals
+from steward.store import cursors, identity, records, refusals, source_fields
 from steward.store.database import Database
 from steward.store.identity import Resolved
 from steward.store.usage import compact
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 OnPage = Callable[[str, int, float | None], None]
 """Told after each page: the stream, how many of its records are stored by now, and the share of the sync done."""
@@ -28,16 +30,22 @@ OnPage = Callable[[str, int, float | None], None]
 TRIES = 4                                      # in a row without a page between them
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 300.0                         # a target that wants more is pulled by the next sync
+MOST_ASKED_AGAIN = 1_000                       # refused records in one sync of a stream; the others come next time
 
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What one stream brought: `records` read (of usage, rows), of which `changed` were news."""
+    """What one stream brought: `records` read (of usage, rows), of which `changed` were news.
+
+    `again`: records that stood refused and were asked for again, beyond `records`; what of them is refused still is in
+    `refusals`.
+    """
 
     stream: str
     records: int = 0
     changed: int = 0
     refusals: int = 0
+    again: int = 0
     pages: int = 0
     seconds: float = 0.0
     trouble: str | None = None
@@ -78,7 +86,7 @@ def sync(  # noqa: PLR0917  six parts, each of another kind
     Raises:
         ConfigError: `streams` names one that the connector has not, or the connection has no source.
     """
-    wanted = _wanted(name, connector, streams)
+    wanted = streams_of(name, connector, streams)
     if connection.source is None:
         raise ConfigError(f'"{name}" ({connector.title}) has nothing to pull')
     pulls = [_Pull(db, name, stream, connector.streams[stream].usage, clock) for stream in wanted]
@@ -107,8 +115,12 @@ def _of_all(on_page: OnPage | None, place: int, streams: int) -> OnPage:
     return tell
 
 
-def _wanted(name: str, connector: Connector, streams: Sequence[str] | None) -> list[str]:
-    """The streams in the connector's order: what others point at comes first."""
+def streams_of(name: str, connector: Connector, streams: Sequence[str] | None) -> list[str]:
+    """The streams (all, where None is given) in the connector's order: what others point at comes first.
+
+    Raises:
+        ConfigError: `streams` names one that the connector has not.
+    """
     for stream in streams or ():
         if stream not in connector.streams:
             hint = meant_or_all(stream, connector.streams)
@@ -136,11 +148,12 @@ class _Pull:
         try:
             with self._db.read() as tx:
                 from_start = cursors.get(tx, self._name, self.report.stream) is None
-            self._read(source, sleep, on_page)
+            patiently(lambda: self._read(source, on_page), lambda: self.report.pages, sleep)
             with self._db.write() as tx:
                 cursors.end(tx, self._name, self.report.stream)
-                if from_start:
-                    refusals.clear_before(tx, self._name, self.report.stream, began)
+                refusals.end(tx, self._name, self.report.stream, self._clock(), began if from_start else None)
+            if isinstance(source, Refetch):
+                self._ask_again(source, sleep, began)
             if self._usage and self.report.pages:
                 compact(self._db, self._clock())
         finally:
@@ -155,24 +168,34 @@ class _Pull:
         with self._db.write() as tx:
             cursors.trouble(tx, self._name, self.report.stream, trouble, self._clock())
 
-    def _read(self, source: Source, sleep: Callable[[float], None], on_page: OnPage) -> None:
-        tried = 0
-        while True:
-            with self._db.read() as tx:
-                after = cursors.get(tx, self._name, self.report.stream)
-            pages_before = self.report.pages
-            try:
-                for page in source.pull(self.report.stream, after):
-                    self._store(page)
-                    on_page(self.report.stream, self.report.records, page.progress)
-            except TryAgain as error:
-                tried = 1 if self.report.pages > pages_before else tried + 1
-                wait_s = _wait_s(error, tried)
-                if tried >= TRIES or wait_s > LONGEST_WAIT_S:
-                    raise
-                sleep(wait_s)
-            else:
-                return
+    def _read(self, source: Source, on_page: OnPage) -> None:
+        with self._db.read() as tx:
+            after = cursors.get(tx, self._name, self.report.stream)
+        for page in source.pull(self.report.stream, after):
+            self._store(page)
+            on_page(self.report.stream, self.report.records, page.progress)
+
+    def _ask_again(self, source: Refetch, sleep: Callable[[float], None], began: datetime) -> None:
+        """What stands refused, and did not come with this pull, is asked for by its id."""
+        stream = self.report.stream
+        with self._db.read() as tx:
+            asked = refusals.to_ask_for(tx, self._name, stream, began, MOST_ASKED_AGAIN)
+        if not asked:
+            return
+        pages = patiently(lambda: list(source.fetch(stream, asked)), lambda: 0, sleep)
+        now = self._clock()
+        found = {record.external_id for page in pages for record in page.records}
+        refused, stored = 0, 0
+        with self._db.write() as tx:
+            for page in pages:
+                counts = records.upsert(tx, self._name, stream, page.records, now, page.refusals)
+                refused += counts.refused + len(page.refusals)
+                stored += counts.changed
+            still = set(refusals.to_ask_for(tx, self._name, stream, now)).intersection(asked)
+            refusals.gone(tx, self._name, stream, still - found, now)
+        self.report = replace(
+            self.report, again=len(asked), refusals=self.report.refusals + refused,
+            changed=self.report.changed + stored)
 
     def _store(self, page: Page) -> None:
         """One page, whole or not at all. The file of its usage is written before the transaction begins."""
@@ -182,9 +205,9 @@ class _Pull:
         rows = len(page.records) + (0 if page.usage is None else page.usage.height)
         with self._db.write() as tx:
             if page.anew:
-                refusals.clear_in(tx, self._name, stream, page.anew)
-            stored = records.upsert(tx, self._name, stream, page.records, now)
-            refusals.put(tx, self._name, stream, page.refusals, now)
+                refusals.doubt(tx, self._name, stream, page.anew)
+            stored = records.upsert(tx, self._name, stream, page.records, now, page.refusals)
+            source_fields.see(tx, self._name, stream, page.schema, now)
             self._db.lake.show(tx, files)
             cursors.move(tx, self._name, stream, page.cursor, watermark=page.watermark, records=rows, now=now)
         self.report = replace(
@@ -192,6 +215,25 @@ class _Pull:
             changed=self.report.changed + stored.changed + sum(file.rows for file in files),
             refusals=self.report.refusals + stored.refused + len(page.refusals),
         )
+
+
+def patiently(call: Callable[[], T], progress: Callable[[], int], sleep: Callable[[float], None]) -> T:
+    """What `call` returns, tried again while the target asks for patience: `TRIES` times without `progress` between.
+
+    Raises:
+        StewardError: it did not work out, or the target wants more patience than a sync has.
+    """
+    tried = 0
+    while True:
+        before = progress()
+        try:
+            return call()
+        except TryAgain as error:
+            tried = 1 if progress() > before else tried + 1
+            wait_s = _wait_s(error, tried)
+            if tried >= TRIES or wait_s > LONGEST_WAIT_S:
+                raise
+            sleep(wait_s)
 
 
 def _wait_s(error: TryAgain, tried: int) -> float:

@@ -57,8 +57,13 @@ class Counts:
     refused: int
 
 
-def upsert(tx: Connection, connection: str, stream: str, records: Sequence[Record], synced_at: datetime) -> Counts:
+def upsert(  # noqa: PLR0917  what came, whence and when
+    tx: Connection, connection: str, stream: str, records: Sequence[Record], synced_at: datetime,
+    refused: Sequence[Refusal] = (),
+) -> Counts:
     """Store the newest version of each; an older one never overwrites a newer one. Deletes become tombstones.
+
+    `refused` came with them: rows that are no records, or fields that their records lack.
 
     Raises:
         ValueError: a record has a field that its noun has not, or of another type: the connector's code is wrong.
@@ -72,7 +77,6 @@ def upsert(tx: Connection, connection: str, stream: str, records: Sequence[Recor
         try:
             if record.only is not None:        # it builds on what is stored, so that must be there first
                 changed += _write(tx, rows) + _write_part(tx, connection, stream, record, at)
-                came.append(record.external_id)
                 rows = {}
                 continue
             row = _row(connection, stream, record, record_body.encode(record), at)
@@ -84,8 +88,7 @@ def upsert(tx: Connection, connection: str, stream: str, records: Sequence[Recor
         if key not in rows or _is_newer(row, rows[key]):
             rows[key] = row
     changed += _write(tx, rows)
-    refusals.clear(tx, connection, stream, came)
-    refusals.put(tx, connection, stream, faults, synced_at)
+    refusals.settle(tx, connection, stream, came, [*faults, *refused], synced_at)
     return Counts(len(records), changed, len(faults))
 
 

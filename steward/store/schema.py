@@ -38,7 +38,36 @@ refusal = Table(
     Column("place", String(255), primary_key=True),
     Column("field", String(128)),
     Column("reason", Text, nullable=False),
-    Column("refused_at", String(40), nullable=False),
+    Column("refused_at", String(40), nullable=False),      # last
+    Column("since", String(40)),                           # first
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    Column("doubted", Integer, nullable=False, server_default="0"),  # its file is being read anew
+)
+
+source_field = Table(
+    "source_field", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("object", String(255), primary_key=True),       # as the source names it: "Account", "accounts.csv"
+    Column("field", String(255), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("values", Text, nullable=False),                # JSON: all that its list has
+    Column("first_seen_at", String(40), nullable=False),
+    Column("changed_at", String(40), nullable=False),
+    Column("gone_at", String(40)),
+)
+
+notice = Table(
+    "notice", metadata,
+    Column("number", Integer, primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("stream", String(64), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("told", Integer, nullable=False, server_default="0"),
+    Index("notice_untold", "connection", "number", sqlite_where=text("told = 0"), postgresql_where=text("told = 0")),
 )
 
 cursor = Table(

@@ -82,6 +82,14 @@ def scan_parts(
     return found
 
 
+def of_connection(tx: Connection, connection: str) -> pl.DataFrame:
+    """What one connection reported: `account_external_id`, `day` and one column per metric, the newest word of each."""
+    parts = [part for part in _parts(lakes.of(tx).visible(tx, "usage"))
+             if part[0].part.rsplit("/", 1)[0] == connection]
+    rows = [_newest(lakes.of(tx), part).collect() for part in parts]
+    return pl.concat(rows, how="diagonal_relaxed") if rows else pl.DataFrame()
+
+
 def unknown_ids(tx: Connection) -> dict[str, int]:
     """By connection, how many external ids report usage and belong to no account."""
     lake = lakes.of(tx)

@@ -19,12 +19,13 @@ from steward.views.lines import (
 from steward.views.listeners import ListenerLine, listeners, sample
 from steward.views.plans import plan
 from steward.views.releases import PlaybookLine, history, playbooks, short_versions, silences
+from steward.views.syncing import SyncStatus, sync_status
 from steward.views.waiting import WaitingLine, waiting
 
 __all__ = [
     "NOTHING_DERIVED", "AccountLine", "AccountView", "ActionLine", "ContributionLine", "EnrollmentLine", "FactLine",
-    "ListenerLine", "PlaybookLine", "ReviewLine", "Summary", "Touched", "WaitingLine",
+    "ListenerLine", "PlaybookLine", "ReviewLine", "Summary", "SyncStatus", "Touched", "WaitingLine",
     "account", "account_names", "accounts", "enrollments", "explain", "explain_all", "find_account",
     "history", "listeners", "match_reviews", "outbox", "plan", "playbooks", "sample", "short_versions", "silences",
-    "summary", "touched", "waiting",
+    "summary", "sync_status", "touched", "waiting",
 ]

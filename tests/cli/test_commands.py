@@ -18,7 +18,7 @@ READERS = [
     ("accounts",), ("accounts", "show", "acme.example"), ("playbook", "list"), ("playbook", "check"),
     ("playbook", "test"), ("playbook", "plan"), ("playbook", "explain", "Acme"), ("enrollments",), ("outbox",),
     ("explain", "Acme"), ("playbook", "approve"),
-    ("playbook", "silences"), ("identity",), ("connector", "list"), ("connector", "check"), ("doctor",), ("sync",), ("evaluate",), ("deliver",),
+    ("playbook", "silences"), ("identity",), ("connector", "list"), ("connector", "check"), ("doctor",), ("sync",), ("sync", "status"), ("sync", "audit"), ("evaluate",), ("deliver",),
 ]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from steward.model.money import Money
 from steward.model.records import FIELDS, Noun, Record, Refusal
-from steward.store import records, refusals
+from steward.store import notices, records, refusals
 from steward.store.database import Database
 
 DAY = timedelta(days=1)
@@ -282,7 +282,7 @@ def test_a_frame_knows_whose_a_record_is(database: Database, now: datetime, know
 def test_a_refusal_stands_until_its_record_comes_through(database: Database, now: datetime) -> None:
     """The operator's list of what is wrong must shrink when it is put right."""
     with database.write() as tx:
-        refusals.put(tx, "crm", "tickets", [
+        refusals.settle(tx, "crm", "tickets", (), [
             Refusal("Ticket T1", "csat", "12 is not between 1 and 5"), Refusal("Ticket T2", None, "no id\x00"),
             Refusal("tickets.csv row T1", "csat", "not a number"), Refusal("Ticket T2", "csat", "no number"),
         ], now)
@@ -294,12 +294,48 @@ def test_a_refusal_stands_until_its_record_comes_through(database: Database, now
 
 
 def test_a_file_read_anew_forgets_what_was_refused_in_it(database: Database, now: datetime) -> None:
-    """Row 17 was corrected, and now row 9 is wrong."""
+    """Row 17 was corrected, and now row 9 is wrong; a sync that stops in the middle forgets nothing yet."""
+    wrong = [Refusal(f"{file} row 17", "arr", "?") for file in ("a.csv", "b.csv")]
     with database.write() as tx:
-        refusals.put(tx, "files", "accounts", [Refusal("a.csv row 17", "arr", "?"), Refusal("b.csv row 17", "arr", "?")], now)
-        refusals.clear_in(tx, "files", "accounts", "a.csv")
+        refusals.settle(tx, "files", "accounts", (), wrong, now)
+        refusals.doubt(tx, "files", "accounts", "a.csv")
+        refusals.settle(tx, "files", "accounts", (), [Refusal("a.csv row 9", "arr", "?")], now)
+        in_the_middle = [row.where for row in refusals.list_(tx)]
+        refusals.end(tx, "files", "accounts", now)
     with database.read() as tx:
-        assert [row.where for row in refusals.list_(tx)] == ["b.csv row 17"]
+        assert [row.where for row in refusals.list_(tx)] == ["a.csv row 9", "b.csv row 17"]
+    assert in_the_middle == ["a.csv row 17", "a.csv row 9", "b.csv row 17"]
+
+
+def test_a_refusal_is_noticed_when_it_begins_changes_and_ends_and_never_between(
+    database: Database, now: datetime,
+) -> None:
+    """A list of what is wrong that says the same thing every quarter of an hour is read by nobody."""
+    wrong, otherwise = Refusal("Ticket T1", "csat", "12 is too much"), Refusal("Ticket T1", "csat", "it is empty")
+    with database.write() as tx:
+        for run, refused in enumerate([[wrong], [wrong], [otherwise], [otherwise], []]):
+            records.upsert(tx, "crm", "tickets", [ticket("T1")], now + run * DAY, refused)
+            if run == 3:
+                [standing] = refusals.list_(tx, "crm")
+        told = [(each.what, each.said) for each in reversed(notices.list_(tx))]
+        untold = notices.untold(tx, "crm")
+        notices.tell(tx, "crm", untold[1].number)
+        left = notices.untold(tx, "crm")
+
+    assert (standing.attempts, standing.since, standing.refused_at) == (4, now, now + 3 * DAY)
+    assert told == [("refused", "csat: 12 is too much"), ("refused_otherwise", "csat: it is empty"),
+                    ("over", "it came through")]
+    assert [each.what for each in left] == ["over"]
+
+
+def test_a_webhook_that_tells_a_part_does_not_end_a_refusal(database: Database, now: datetime) -> None:
+    """The part that was refused may not be the part that was told."""
+    with database.write() as tx:
+        refusals.settle(tx, "crm", "tickets", (), [Refusal("Ticket T1", "csat", "?")], now)
+        part = Record(Noun.TICKET, "T1", {"subject": "new"}, now, only=("subject",))
+        records.upsert(tx, "crm", "tickets", [part], now)
+
+        assert len(refusals.list_(tx)) == 1
 
 
 def test_a_page_of_many_is_quick_in_and_out(database: Database, now: datetime) -> None:

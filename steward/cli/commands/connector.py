@@ -42,6 +42,7 @@ def list_(*, options: Options = DEFAULT) -> int:
 
 def check(*names: str, options: Options = DEFAULT) -> int:
     """Ask the connections NAMES (all, where none is named) what is missing. Harmless calls only."""
+    from steward import views
     from steward.model.errors import ConfigError, StewardError
     from steward.model.words import meant_or_all
     from steward.wiring import open_hub
@@ -55,6 +56,9 @@ def check(*names: str, options: Options = DEFAULT) -> int:
             try:
                 found = hub.connection(name).check()
                 findings[name] = [{"what": each.what, "ok": each.ok, "remedy": each.remedy} for each in found]
+                findings[name] += [
+                    {"what": f"noticed at the source, {each.at:%Y-%m-%d}: {each.subject}: {each.said}", "ok": True,
+                     "remedy": ""} for each in views.sync_status(hub.db, hub.clock(), [name]).drift]
             except StewardError as error:
                 findings[name] = [{"what": "reach it", "ok": False, "remedy": str(error)}]
     if options.json:

@@ -52,6 +52,13 @@ def _look(hub: Hub) -> Iterator[Finding]:
         except StewardError as error:
             yield Finding(f"{name}: reach it", False, str(error))
     yield from _written_back(hub)
+    status = views.sync_status(hub.db, hub.clock(), hub.connectors)
+    for stream in status.streams:
+        if stream.trouble:
+            yield Finding(f"{stream.connection}: the last sync of {stream.stream}", False, stream.trouble)
+    if status.refusals or status.drift:
+        said = f"{len(status.refusals):,} rows refused, {len(status.drift)} changes of schema in seven days"
+        yield Finding(f"syncs: {said} (steward sync status)", True)
     waiting = views.summary(hub.db)
     for state, remedy in (("failed", "steward outbox list --state failed"),
                           ("unknown", "steward outbox list --state unknown")):
