@@ -18,7 +18,7 @@ class Place:
 
     `phase`: `load` lists everything by id, `search` walks the changes by (time, id), `archived` lists what was deleted.
     `began`: when this pull started; 0 between two pulls. `start`: changes since then belong to this pull.
-    `at`: every change before it has been given; `drain`: at `at` itself, every id up to this one as well.
+    `at`: every change before it has been given; at `at` itself, the ids in `given`, or with `drain` every id up to it.
     `after`: the listing's own place. `mark`: the watermark of the last finished pull.
     """
 
@@ -26,12 +26,13 @@ class Place:
     began: int = 0
     start: int = 0
     at: int = 0
+    given: tuple[str, ...] = ()
     drain: int | None = None
     after: str | None = None
     mark: int = 0
 
     def cursor(self) -> Cursor:
-        told = {name: value for name, value in asdict(self).items() if value not in (0, None)}
+        told = {name: value for name, value in asdict(self).items() if value not in (0, None, ())}
         return Cursor(orjson.dumps(told).decode())
 
 
@@ -45,11 +46,11 @@ def read(cursor: Cursor | None) -> Place:
         return Place()
     try:
         told = orjson.loads(cursor)
-        kinds = {"phase": str, "after": str}
+        kinds = {"phase": str, "after": str, "given": list}
         known = {each.name for each in fields(Place)}
         if set(told) <= known and all(isinstance(value, kinds.get(name, int)) for name, value in told.items()):
-            place = Place(**told)
-            if place.phase in (LOAD, SEARCH, ARCHIVED):
+            place = Place(**{**told, "given": tuple(told.get("given", ()))})
+            if place.phase in (LOAD, SEARCH, ARCHIVED) and all(isinstance(each, str) for each in place.given):
                 return place
     except (ValueError, TypeError):
         pass

@@ -21,6 +21,8 @@ from steward.model.errors import RecordRejected, SignatureRejected
 from steward.model.records import Record, Value
 
 MOST_AGE = timedelta(minutes=5)
+# An erasure outlives whatever HubSpot stamped on the contact while it was erased, and a page that was read just before.
+_ERASES = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAM_OF = {
     "company": "accounts", "contact": "contacts", "deal": "opportunities", "ticket": "tickets",
@@ -131,8 +133,9 @@ class HubSpotInbox:
             values = {} if gone else {"account_external_id": _id(event.get("toObjectId"))}
         deleted = what in ("deletion", "privacyDeletion")
         if only or deleted:
-            known = told.setdefault((stream, object_id), _Told(_occurred(event)))
-            known.at, known.deleted = _occurred(event), known.deleted or deleted
+            at = _occurred(event) + (_ERASES if what == "privacyDeletion" else timedelta(0))
+            known = told.setdefault((stream, object_id), _Told(at))
+            known.at, known.deleted = max(at, known.at), known.deleted or deleted
             known.values = {ours: value for ours, value in known.values.items() if ours not in only} | values
             known.only |= only
 

@@ -83,7 +83,7 @@ class People:
 
     def archive(self) -> str | None:
         kind = self.chance.choice(("contacts", "deals", "tickets", "meetings", "tasks"))
-        rows = self._live(kind)
+        rows = [row for row in self._live(kind) if not self._answered(kind, row)]
         if len(rows) < 3:
             return None
         row = self.chance.choice(rows)
@@ -109,7 +109,8 @@ class People:
         return f"company {loser.id} was merged into {survivor.id}"
 
     def move(self) -> str | None:
-        contacts, companies = self._live("contacts"), self._live("companies")
+        contacts = [row for row in self._live("contacts") if not self._answered("contacts", row)]
+        companies = self._live("companies")
         if not contacts or not companies:
             return None
         contact, company = self.chance.choice(contacts), self.chance.choice(companies)
@@ -152,6 +153,10 @@ class People:
         kind = self.chance.choice(kinds)
         return kind, self.chance.choice(self._live(kind))
 
+    def _answered(self, kind: str, row: Row) -> bool:
+        """Whether a survey's answer hangs on it: HubSpot stamps no answer anew when its contact goes elsewhere."""
+        return bool(self.portal.links.get((kind, row.id, "feedback_submissions")))
+
     def _live(self, kind: str) -> list[Row]:
         shelf: Shelf = self.portal.shelves[kind]
         return sorted((row for row in shelf if shelf.get(row.id)), key=lambda row: row.id)
@@ -179,9 +184,15 @@ def merge(portal: Portal, kind: str, survivor: Row, loser: Row, now: int) -> Non
         if to == kind and loser.id in ids:
             kept = [survivor.id if each == loser.id else each for each in ids]
             portal.links[of, row_id, to] = list(dict.fromkeys(kept))
-            row = portal.shelves[of].rows.get(row_id)
-            if row:
-                portal.shelves[of].put(replace(row, updated=max(now, row.updated)))
+            _stamp(portal, of, row_id, now)
+            for answer in portal.links.get((of, row_id, "feedback_submissions"), ()):
+                _stamp(portal, "feedback_submissions", answer, now)
+
+
+def _stamp(portal: Portal, kind: str, row_id: int, now: int) -> None:
+    row = portal.shelves[kind].rows.get(row_id)
+    if row:
+        portal.shelves[kind].put(replace(row, updated=max(now, row.updated)))
 
 
 _DEEDS: list[Stir] = [

@@ -104,7 +104,8 @@ class Shelf:
         sort = {"propertyName": sort} if isinstance(sort, str) else sort
         by, down = sort.get("propertyName", "hs_object_id"), sort.get("direction") == "DESCENDING"
         ordered = self._matching(groups)
-        if by != self.modified:
+        of_one_instant = bool(ordered) and ordered[0][0] == ordered[-1][0]      # so they are in the order of their ids
+        if by != self.modified and not (by == "hs_object_id" and of_one_instant):
             ordered = sorted(ordered, key=lambda each: (_key(self._value(self.rows[each[1]], by)), each[1]))
         if down:
             ordered = ordered[::-1]
@@ -127,8 +128,13 @@ class Shelf:
     def _range(self, filters: Sequence[Mapping[str, Any]]) -> tuple[int, int, list[Mapping[str, Any]]]:
         """The part of the time index that `filters` on the time of change leave, and the other filters."""
         low, high, rest = 0, len(self._by_time), []
+        at_once = [milliseconds(str(each.get("value"))) for each in filters
+                   if each.get("propertyName") == self.modified and each["operator"] == "EQ"]
         for each in filters:
             operator, given = each["operator"], each.get("value")
+            if at_once and each.get("propertyName") == "hs_object_id" and operator == "GT":
+                low = max(low, bisect.bisect_left(self._by_time, (at_once[0], int(str(given)) + 1)))
+                continue
             if each.get("propertyName") != self.modified or operator not in ("GT", "GTE", "LT", "LTE", "EQ"):
                 rest.append(each)
                 continue

@@ -1,8 +1,10 @@
 """Pulls HubSpot's records: the first time by listing, then by searching what changed and listing what was archived.
 
-A search gives at most 10,000 results, orders by one property, and its index lags behind. So each page asks anew for
-what changed since the last instant that was read whole (no offset, which would skip rows when others change
-meanwhile); an instant with more rows than a page is drained by id; and the next pull starts `overlap_s` early.
+100,000 rows are 1,000 pages of a listing, 53 s of its budget and with associations; or 500 pages of a search, 100 s of
+its own and without. What changed only a search tells. It gives at most 10,000 results, orders by one property, and its
+index lags behind. So each page asks anew for what changed after the last row that was given (no offset, which would
+skip rows when others change meanwhile); an instant with many rows is drained by id; and the next pull starts
+`overlap_s` early, which is the second look at what the index learned late.
 """
 
 from __future__ import annotations
@@ -12,16 +14,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.hubspot.client import MOST_PER_PAGE, MOST_PER_SEARCH, Client, choose
+from connectors.hubspot.client import MOST_LINKS, MOST_PER_BATCH, MOST_PER_SEARCH, Client, choose
 from connectors.hubspot.cursor import ARCHIVED, LOAD, SEARCH, Place, read
 from connectors.hubspot.mapping import Reader, archived_at, person, stages
 from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.shapes import SHAPES
 from steward.contracts import Cursor, Page, SourceField, Tools
-from steward.model.errors import Unavailable
+from steward.model.errors import TryAgain, Unavailable
 from steward.model.records import Record, Refusal
 
 Row = Mapping[str, Any]
+MOST_LEFT_OUT = 5                           # rows that a question leaves out, beside one filter on the time
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -82,9 +85,11 @@ class _Pull:
             schema = {}
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Page]:
-        self._open()
-        for start in range(0, len(ids), MOST_PER_PAGE):
-            rows = self._client.read_batch(self._kind, ids[start:start + MOST_PER_PAGE], self._properties)
+        wanted = [each for each in ids if each.isdecimal() and each.isascii()]     # HubSpot refuses all for one other
+        if wanted:
+            self._open()
+        for start in range(0, len(wanted), MOST_PER_BATCH):
+            rows = self._client.read_batch(self._kind, wanted[start:start + MOST_PER_BATCH], self._properties)
             records, refusals = self._read(rows, self._links(rows))
             yield Page(records, Cursor(""), refusals)
 
@@ -125,52 +130,65 @@ class _Pull:
     # ---- the next pulls ----
 
     def _search(self, place: Place) -> Iterator[tuple[Page, Place]]:
-        while True:
-            rows, more = self._client.search(self._kind, self._question(place))
-            if place.drain is not None:
-                lowest, drained = place.drain, _highest_id(rows, place.drain)
-                if more and drained == lowest:
-                    raise self._stuck()
-                given = rows
-                after = replace(place, drain=drained) if more else replace(place, at=place.at + 1, drain=None)
-            elif more is None:
-                given, after = rows, replace(place, phase=ARCHIVED)
-            else:
-                given, after = self._before_the_last_instant(place, rows)
-            place = after
-            if given:
-                records, refusals = self._read(given, self._links(given))
-                yield Page(records, place.cursor(), refusals), place
-            if place.phase == ARCHIVED:
-                if not given:
-                    yield Page((), place.cursor()), place
-                return
+        """Page after page; associations, which a search leaves out, are read for as many rows at once as may be."""
+        while place.phase == SEARCH:
+            found: list[tuple[list[Row], Place]] = []
+            trouble: TryAgain | None = None
+            while place.phase == SEARCH and len(found) < self._searches_together:
+                try:
+                    rows, more = self._client.search(self._kind, self._question(place))
+                except TryAgain as error:
+                    trouble = error         # after what was found before it
+                    break
+                given, place = self._step(place, rows, more is not None)
+                found.append((given, place))
+            links = self._links([row for rows, _ in found for row in rows])
+            for given, reached in found:
+                if given or reached.phase == ARCHIVED:
+                    records, refusals = self._read(given, links)
+                    yield Page(records, reached.cursor(), refusals), reached
+            if trouble:
+                raise trouble
+
+    @property
+    def _searches_together(self) -> int:
+        return MOST_LINKS // MOST_PER_SEARCH if self._shape.to else 1
 
     def _question(self, place: Place) -> dict[str, Any]:
         modified, since = self._shape.modified, str(place.at)
-        filters = [{"propertyName": modified, "operator": "GTE", "value": since}]
-        order = modified
+        groups, order = [[(modified, "GTE", since)]], modified
         if place.drain is not None:
-            filters = [
-                {"propertyName": modified, "operator": "EQ", "value": since},
-                {"propertyName": "hs_object_id", "operator": "GT", "value": str(place.drain)},
-            ]
-            order = "hs_object_id"
+            groups, order = [[(modified, "EQ", since), ("hs_object_id", "GT", str(place.drain))]], "hs_object_id"
+        elif place.given:
+            left_out = [("hs_object_id", "NEQ", each) for each in place.given]
+            groups = [[(modified, "GT", since)], [(modified, "EQ", since), *left_out]]
         return {
-            "filterGroups": [{"filters": filters}],
+            "filterGroups": [{"filters": [
+                {"propertyName": name, "operator": operator, "value": value} for name, operator, value in group
+            ]} for group in groups],
             "sorts": [{"propertyName": order, "direction": "ASCENDING"}],
             "properties": self._properties, "limit": MOST_PER_SEARCH,
         }
 
-    def _before_the_last_instant(self, place: Place, rows: Sequence[Row]) -> tuple[list[Row], Place]:
-        """The rows that are certainly whole: rows of the page's last instant may stand on the next page too."""
+    def _step(self, place: Place, rows: list[Row], more: bool) -> tuple[list[Row], Place]:
+        """The rows of a page that count, and where the search stands after them."""
+        if place.drain is not None:
+            drained = _highest_id(rows, place.drain)
+            if more and drained == place.drain:
+                raise self._stuck()
+            return rows, replace(place, drain=drained) if more else replace(place, at=place.at + 1, drain=None)
+        if not more:
+            return rows, replace(place, phase=ARCHIVED, given=())
         last = max(map(self._changed, rows), default=0)
         if last < place.at:
             raise self._stuck()
-        given = [row for row in rows if self._changed(row) != last]
-        if last == place.at or not any(self._changed(row) for row in given):
-            return [], replace(place, at=last, drain=0)
-        return given, replace(place, at=last)
+        here = [str(row.get("id")) for row in rows if self._changed(row) == last]
+        given = tuple(dict.fromkeys((*(place.given if last == place.at else ()), *here)))
+        if len(given) <= MOST_LEFT_OUT:
+            return rows, replace(place, at=last, given=given)
+        # More rows of one instant than a question may leave out: they come with the next page, or are drained by id.
+        before = [row for row in rows if self._changed(row) != last]
+        return before, replace(place, at=last, given=(), drain=None if before else 0)
 
     def _archived(self, place: Place) -> Iterator[Page]:
         """What was deleted since this pull's start; HubSpot lists the archived by id only, and for 90 days."""

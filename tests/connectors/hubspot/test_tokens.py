@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from connectors.hubspot import CONNECTOR
 from connectors.hubspot.sandbox import CLIENT_ID, REFRESH_TOKEN, SECRET, TOKEN, HubSpotSandbox
 from steward.contracts import Connection, Tools
-from steward.kit.sandbox import Fault, Request
+from steward.kit.sandbox import Fault, Reply, Request
 from steward.model.actions import IdempotencyKey, OpenCta, UpdateRecord
 from steward.model.errors import AccessDenied, Unavailable
 
@@ -72,7 +72,12 @@ def test_the_call_that_goes_again_carries_all_that_it_carried(sandbox: HubSpotSa
     """A library that adds its headers to the first try only makes a body of JSON that is read as none."""
     sandbox.expire_tokens()
     seen: list[Request] = []
-    sandbox.alter = lambda request, reply: (seen.append(request), reply)[1]
+
+    def look(request: Request, reply: Reply) -> Reply:
+        seen.append(request)
+        return reply
+
+    sandbox.alter = look
     connection = connect()
     sandbox.expire_tokens()
     connection.sink.deliver(UpdateRecord(external_id="1000001", field="city", value="Köln"), IdempotencyKey("k"))
