@@ -11,7 +11,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer with a 2xx status."""
+    """A whole answer with a 2xx status, or one of those that the caller takes as well."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,25 +68,36 @@ class Client:
 
     def get(
         self, path: str, what: str, params: Mapping[str, str] | None = None, *, most_bytes: int = MOST_BYTES,
+        also: Collection[int] = (),
     ) -> Answer:
-        """The answer to a read; `what` names it in errors ("list drops").
+        """The answer to a read; `what` names it in errors ("list drops"), `also` are statuses that are no error here.
 
         Raises:
             TryAgain, AccessDenied, GiveUp: as `steward.kit.http` says; too long an answer is a GiveUp.
         """
-        return self._call("GET", path, what, params=dict(params or {}), write=False, most_bytes=most_bytes)
+        return self._call("GET", path, what, params=dict(params or {}), write=False, most_bytes=most_bytes, also=also)
 
-    def post(self, path: str, what: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self, path: str, what: str, body: Any, *, most_bytes: int = MOST_BYTES, also: Collection[int] = (),
+    ) -> Answer:
+        """As `get`, where the vendor takes the question by POST."""
+        return self._call("POST", path, what, body=body, write=False, most_bytes=most_bytes, also=also)
+
+    def post(
+        self, path: str, what: str, body: Any, headers: Mapping[str, str] | None = None, *, also: Collection[int] = (),
+    ) -> Answer:
         """The answer to a write of `body` as JSON; bytes are sent as they are.
 
         Raises:
             OutcomeUnknown: the line broke after sending, or the answer says nothing.
         """
-        return self._call("POST", path, what, body=body, headers=headers, write=True)
+        return self._call("POST", path, what, body=body, headers=headers, write=True, also=also)
 
-    def put(self, path: str, what: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    def put(
+        self, path: str, what: str, body: Any, headers: Mapping[str, str] | None = None, *, also: Collection[int] = (),
+    ) -> Answer:
         """As `post`, by PUT."""
-        return self._call("PUT", path, what, body=body, headers=headers, write=True)
+        return self._call("PUT", path, what, body=body, headers=headers, write=True, also=also)
 
     def understood(self, answer: Answer, what: str, read: Callable[[Any], T], *, write: bool = False) -> T:
         """What `read` makes of the JSON in `answer`.
@@ -104,6 +115,7 @@ class Client:
     def _call(
         self, method: str, path: str, what: str, *, write: bool, body: Any = None,
         params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, most_bytes: int = MOST_BYTES,
+        also: Collection[int] = (),
     ) -> Answer:
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         given = {"content-type": "application/json", **(headers or {})} if content is not None else dict(headers or {})
@@ -122,7 +134,7 @@ class Client:
             raise ConfigError(_UNUSABLE.format(self._system)) from None
         except httpx.HTTPError as error:
             raise self._lost(f"{self._system}: {what}: the line broke ({type(error).__name__}).", write) from None
-        if 200 <= answer.status_code < 300:
+        if 200 <= answer.status_code < 300 or answer.status_code in also:
             return Answer(answer.status_code, told, body_read)
         raise failure(
             self._system, what, answer.status_code, told, _words(body_read), write=write, now=self._tools.now(),
@@ -156,10 +168,12 @@ def _words(body: bytes) -> str:
         told = json.loads(body)
     except (ValueError, RecursionError):
         return _plain_words(body)
-    said = told.get("message") or told.get("error") if isinstance(told, dict) else None
-    if isinstance(said, dict):              # OData: {"error": {"code": …, "message": …}}
-        said = said.get("message")
-    return said[:200] if isinstance(said, str) else ""
+    if not isinstance(told, dict):
+        return ""
+    named = [told.get(name) for name in ("message", "error", "errorDesc", "detail")]
+    # OData: {"error": {"code": …, "message": …}}
+    words = [said.get("message") if isinstance(said, dict) else said for said in named]
+    return next((said[:200] for said in words if isinstance(said, str) and said), "")
 
 
 def _plain_words(body: bytes) -> str:

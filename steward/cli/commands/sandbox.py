@@ -27,12 +27,13 @@ def serve(
     as_of: Annotated[date | None, Parameter(help="The company's today, YYYY-MM-DD; else today.")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON: how to reach them.")] = False,
 ) -> int:
-    """Start the sandboxes NAMES (all, where none is named) on free ports; Ctrl-C stops them."""
+    """Start the sandboxes NAMES (those of the demo company, where none is named) on free ports; Ctrl-C stops them."""
     from steward.demo.sandboxes import start_sandboxes
     from steward.wiring import installed, utc_now
 
+    known = installed()
     started = start_sandboxes(
-        installed(), names, accounts=accounts, seed=seed, as_of=as_of or utc_now().date(), state=state)
+        known, names, accounts=accounts, seed=seed, as_of=as_of or utc_now().date(), state=state)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -47,7 +48,10 @@ def serve(
     else:
         show.line("# What each vendor was asked and did: its ledger. The settings belong under `connections`.")
         for name, each in described.items():
-            show.line(f"# {name:10} {each['ledger']}")
+            show.line(f"# {name:12} {each['ledger']}")
+        others = sorted(set(known) - set(started))
+        if others:
+            show.line(f"# Others that may be named: {' '.join(others)}")
         show.line(_as_yaml(described))
     sys.stdout.flush()
     stopped.wait()
