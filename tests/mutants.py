@@ -296,7 +296,9 @@ def _reach() -> Reach:
     if stale:
         print(f"measuring which test reaches what: {len(stale)} files", flush=True)
         into.unlink(missing_ok=True)
-        in_fork(lambda _: with_collected(stale, lambda runner: measure(runner, into)), 600)
+        said = in_fork(lambda _: with_collected(stale, lambda runner: measure(runner, into)), 600)
+        if not into.exists():
+            sys.exit(f"the tests could not be measured: {said or 'they ended without a word'}")
         new = json.loads(into.read_text())
         for part in ("seconds", "lines"):
             known[part] |= new[part]

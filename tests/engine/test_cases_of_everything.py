@@ -376,3 +376,29 @@ def test_files_of_cases_are_run_by_either_name(tmp_path: Path) -> None:
     assert by_either[0] == by_either[1]
     assert [(each.playbook, each.file, each.name, each.differences) for each in by_either[0]] == [
         ("it", str(tmp_path / "drop.cases.yaml"), "it", ("at 0d: acme is active, expected idle",))]
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("delivered: {acme: {cal: 2d}}", 'there is no step "cal"; did you mean "call"?'),
+    ("approved: {acme: {1d: [call, zzz]}}", 'there is no step "zzz"'), ("approved: {acme: 1d}", None),
+    ("failed: {acme: 'do[0]'}", None),
+])
+def test_each_way_of_naming_a_step_is_held_against_the_playbook(line: str, said: str | None) -> None:
+    """A delivery of a step that nobody has would show that all is well."""
+    found = differences(DROP + CALL, one(f"series: {{acme: {{health.score: '80'}}}}\n{line}\nexpect: [{{at: 0d, acme: idle}}]"))
+
+    assert found == [] if said is None else found[0].startswith(said)
+
+
+@pytest.mark.parametrize(("day", "on"), [("mon", 2), ("tue", 3), ("wed", 4), ("thu", 5), ("fri", 6), ("sat", 7), ("sun", 8)])
+def test_each_day_of_the_week_can_be_worked(day: str, on: int) -> None:
+    """A shop that works on Saturdays is called on Saturdays: the first such day from Monday 2 March on, and one more."""
+    playbook = DROP + CALL + "escalate: [{after: 1bd, to: csm_manager}]\n"
+    passed = on - 2 + 7
+
+    assert differences(playbook, f"clock: {{start: 2026-03-02T18:00:00Z, workdays: [{day}]}}\n" + one(f"""\
+series: {{acme: {{health.score: "50"}}}}
+expect:
+  - {{at: {passed - 1}d, acme: active, actions: {{acme: [cta]}}}}
+  - {{at: {passed + 1}d, actions: {{acme: [escalate]}}}}
+""")) == []

@@ -382,3 +382,42 @@ def test_a_trigger_counts_in_days_up_to_a_century(unit: str) -> None:
     assert read("36600d") == set()
     assert read("36601d") in ({"write: by: 30d"}, {"write: within: 30d"})
     assert read("5h") in ({"write: by: 30d"}, {"write: within: 30d"})
+
+
+@pytest.mark.parametrize(("written", "meant"), [
+    ("on", "trigger"), ("event", "trigger"), ("schedule", "trigger"), ("condition", "when"), ("conditions", "when"), ("then", "do"),
+    ("actions", "do"), ("steps", "do"), ("name", "title"), ("description", "why"), ("reason", "why"), ("cooldown", "again_after"),
+    ("enabled", "mode"), ("status", "mode"), ("control", "holdout"), ("escalation", "escalate"),
+])
+def test_a_field_by_the_name_that_other_tools_give_it_is_understood(written: str, meant: str) -> None:
+    """Whoever comes from another tool is told our word at once."""
+    assert [(code, remedy) for code, _, _, remedy in faults(f"{HEAD}{WHEN}{DO}{written}: x\n")] == [
+        ("STW103", f'did you mean "{meant}"?')]
+
+
+@pytest.mark.parametrize(("step", "meant"), [
+    ("{delay: 3d}", "wait"), ("{cases: []}", "branch"), ("{slack: {to: csm}}", "message"), ("{notify: csm}", "message"),
+    ("{alert: csm}", "message"), ("{email: {to: champion}}", "email_draft"), ("{message: {channel: csm, to: csm}}", "to"),
+    ("{message: {recipient: csm, to: csm}}", "to"), ("{cta: {type: risk, assignee: csm}}", "assign"),
+    ("{cta: {type: risk, due_in: 3d}}", "due"), ("{message: {to: csm}, depends_on: x}", "needs"),
+])
+def test_a_step_by_the_name_that_other_tools_give_it_is_understood(step: str, meant: str) -> None:
+    """The same for what is done."""
+    assert ("STW103", f'did you mean "{meant}"?') in [
+        (code, remedy) for code, _, _, remedy in faults(f"{HEAD}{WHEN}do: [{step}]\n")]
+
+
+@pytest.mark.parametrize("word", ["do", "else", "then"])
+def test_a_way_outside_a_branch_is_told_where_ways_stand(word: str) -> None:
+    """The slip of whoever writes a branch for the first time."""
+    assert ("STW103", "ways stand in a list under branch: - branch: [{if: health.score < 40, do: […]}, {else: […]}]") in [
+        (code, remedy) for code, _, _, remedy in faults(f"{HEAD}{WHEN}do: [{{{word}: [{{wait: 3d}}]}}]\n")]
+
+
+def test_the_template_that_a_message_names_is_the_one_it_gets() -> None:
+    """Another card would go out, or the plain one."""
+    playbook = load(HEAD + WHEN + "do: [{message: {to: csm, template: mine}}]\nmessages: {mine: {title: T, sentence: S}}\n")
+
+    assert playbook.do[0].do == MessageStep(("csm",), "mine")
+    assert playbook.template("mine") is playbook.messages[0]
+    assert playbook.template("yours") is None

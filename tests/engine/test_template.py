@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from steward.engine.template import MOST_OUTPUT, MOST_VALUE, faults_of, plain, render, says_something
-from steward.model.facts import FactSpec
+from steward.engine.template import MOST_OUTPUT, MOST_VALUE, faults_of, plain, render, says_something, write
+from steward.model.facts import FactSpec, FactType
 
 ROW: dict[str, Any] = {
     "account.name": "Acme", "account.arr": 60000.4, "usage.active_users.change_28d": -0.314, "renewal.days_left": 1,
@@ -68,3 +68,19 @@ def test_a_line_with_nothing_known_in_it_says_nothing() -> None:
     assert says_something("{{ account.name }} {{ health.score }}", {"account.name": "Acme"})
     assert says_something("just words", {})
     assert not says_something("{{ health.score }}", {})
+
+
+@pytest.mark.parametrize(("value", "filter_name", "shown"), [
+    (99.9, "number", "99.9"), (100.4, "number", "100"), (-100.4, "number", "-100"), (57.0, "number", "57"), (57, "number", "57"),
+    (12_345.6, "number", "12,346"), (1.4, "days", "1 day"), (0.4, "days", "0 days"), (2, "days", "2 days"),
+    (-0.055, "percent", "-6%"), (59_999.5, "money", "60,000 USD"), (True, "number", "true"), (float("nan"), "number", "not known"),
+    ("x" * MOST_VALUE, "text", "x" * MOST_VALUE), ("x" * (MOST_VALUE + 1), "text", "x" * (MOST_VALUE - 1) + "…"),
+])
+def test_a_value_is_written_so_that_it_can_be_read_aloud(value: Any, filter_name: str, shown: str) -> None:
+    """A tenth of a point matters at 57, and not at 12,346."""
+    assert write(value, filter_name, FactSpec("account.arr", FactType.MONEY, "", "", "crm", unit="USD")) == shown
+
+
+def test_a_fact_that_is_gone_from_the_catalog_is_still_written(catalog: Mapping[str, FactSpec]) -> None:
+    """An old card must not stop the run."""
+    assert render("{{ gone.fact }} of {{ gone.other }}", {"gone.fact": 12.0}, catalog) == "12.0 of not known"
