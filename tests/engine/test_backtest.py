@@ -118,7 +118,7 @@ def test_the_arr_of_an_account_counts_once_as_it_was_at_first() -> None:
 
 
 @pytest.mark.parametrize(("hours", "said"), [
-    (6, "6 hours"), (24, "a day"), (23.6, "a day"), (47, "47 hours"), (48, "2 days"), (72, "3 days"),
+    (6, "6 hours"), (24, "a day"), (23.6, "a day"), (47, "47 hours"), (48, "2 days"), (72, "3 days"), (2400, "100 days"),
 ])
 def test_what_is_not_simulated_is_said_for_this_playbook_and_these_snapshots(hours: float, said: str) -> None:
     """A backtest is believed; so it says itself what it leaves out."""

@@ -363,14 +363,19 @@ def test_a_priority_is_a_whole_number_from_0_to_100(line: str, column: int) -> N
     assert (field("priority: 0").priority, field("priority: 100").priority) == (0, 100)
 
 
-@pytest.mark.parametrize(("line", "column", "remedy"), [
-    ("mode: {}", 7, "write: mode: {ramp: 25%}"), ("mode: {rmp: 25%}", 8, 'did you mean "ramp"?'),
-    ("mode: lvie", 7, 'did you mean "live"?'), ("mode: xyz", 7, "write shadow, live, paused or {ramp: 25%}"),
-    ("mode: [live]", 7, "write shadow, live, paused or {ramp: 25%}"), ("mode: ramp", 7, 'did you mean "ramp"?'),
+@pytest.mark.parametrize(("line", "column", "message", "remedy"), [
+    ("mode: {}", 7, '"mode" needs "ramp"', "write: mode: {ramp: 25%}"),
+    ("mode: {rmp: 25%}", 8, 'unknown key "rmp" in mode', 'did you mean "ramp"?'),
+    ("mode: lvie", 7, '"lvie" is no mode', 'did you mean "live"?'),
+    ("mode: xyz", 7, '"xyz" is no mode', "write shadow, live, paused or {ramp: 25%}"),
+    ("mode: [live]", 7, "this is no mode", "write shadow, live, paused or {ramp: 25%}"),
+    ("mode: ramp", 7, '"ramp" is no mode', 'did you mean "ramp"?'),
 ])
-def test_a_mode_is_one_of_four(line: str, column: int, remedy: str) -> None:
+def test_a_mode_is_one_of_four(line: str, column: int, message: str, remedy: str) -> None:
     """A mode that is read as another one contacts customers."""
-    assert (7, column, remedy) in [(at, place, said) for _, at, place, said in faults(HEAD + WHEN + DO + line)]
+    found = examine(HEAD + WHEN + DO + line, "it.yaml", FACTS, None, CALENDARS)[1]
+
+    assert (7, column, message, remedy) in [(each.line, each.column, each.message, each.help) for each in found]
 
 
 @pytest.mark.parametrize("unit", ["date: {before: renewal, by: %s}", "deadline: {expect: milestone.first_value, within: %s, of: subscription.start}"])

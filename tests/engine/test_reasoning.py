@@ -14,7 +14,7 @@ from steward.engine.document import read
 from steward.engine.durations import Duration
 from steward.engine.expression import All, Expression, Leaf
 from steward.engine.expression import Any as AnyOf
-from steward.engine.findings import Finding, Findings
+from steward.engine.findings import Finding, Findings, Mark
 from steward.engine.language import (
     Arm,
     Branch,
@@ -347,3 +347,83 @@ def test_each_of_many_is_held_against_all_others(folder: Callable[..., list[tupl
 
     assert [(code, file) for code, file, _ in found] == [("STW158", f"p{at:02}.yaml") for at in (*range(60), 79)]
     assert [message.split('"')[1] for _, _, message in found] == ["wide"] * 60 + ["last"]
+
+
+def test_a_duplicate_is_found_whatever_else_both_ask(folder: Callable[..., list[tuple[str, str, str]]], read_in: Read) -> None:
+    """Exits and facts that are not known are part of who enters."""
+    gone = {"exits": (("gone", read_in("account.industry == x")),)}
+    asked = "{all: [health.score < %s, {any: [account.arr is unknown, account.arr > 5k USD]}, {not: account.segment == smb}]}"
+
+    for narrow, wide in ((asked % 50, asked % 60), ("health.score < 50", "health.score < 60"),
+                         ("account.arr is unknown", "{any: [account.arr is unknown, account.segment == smb]}")):
+        for parts in ({}, gone):
+            assert [(code, file) for code, file, _ in folder(("other", "renewal.days_left < 3", {}), ("narrow", narrow, parts),
+                                                             ("wide", wide, parts))] == [("STW158", "narrow.yaml")]
+            assert [file for _, file, _ in folder(("narrow", narrow, parts), ("wide", wide, parts))] == ["narrow.yaml"]
+    assert folder(("narrow", "health.score < 50", {}), ("wide", "health.score < 60", gone)) == []
+
+
+def test_a_playbook_that_inhibits_itself_is_shown_where_it_says_so(catalog: Mapping[str, FactSpec], read_in: Read) -> None:
+    """The line to change, not the first of the file."""
+    own = _made(read_in, "health.score < 50", id="a", file="", inhibited_by=("a",), marks={"inhibited_by": Mark(7, 3)})
+
+    assert [(each.code, each.line, each.column, each.message) for each in check_folder([own], catalog)] == [
+        ("STW157", 7, 3, "the playbook inhibits itself")]
+
+
+@pytest.mark.parametrize(("text", "code", "line", "said"), [
+    ("when: health.score < 60\nuntil: health.score >= 50\n", "STW122", 6, "health.score 50"),
+    ("when: health.score < 60\nuntil: health.score >= 60\n", "STW123", 6, "goes from"),
+    ("for: 1d\nwhen: health.score < 60\ngoal: health.score < 70\n", "STW150", 7, "it would count as success at once"),
+    ("for: 1d\nwhen: health.score < 60\nexit: {low: health.score < 80}\n", "STW151", 7, "it would be over before it begins"),
+    ("for: 1d\nwhen: health.score < 60\nexit: {low: health.score < 50, high: health.score >= 50}\n", "STW151", 7,
+     "it would be over before it begins"),
+    ("for: 1d\nwhen: health.score < 60\nscope: health.score > 60\n", "STW120", 7, 'who is not in "scope"'),
+    ("for: 1d\nwhen: health.score < 60\nescalate:\n  - {after: 1d, to: csm}\n  - {after: 2d, to: csm, only_if: health.score > 50, unless: health.score > 40}\n",
+     "STW155", 9, 'whenever "only_if" is true "unless" is too, or is unknown, as of health.score'),
+    ("for: 1d\nwhen: health.score < 60\nuntil: health.score > 70\nescalate:\n  - {after: 2d, to: csm, only_if: health.score > 80}\n",
+     "STW155", 9, 'where it would be, "until" is true already, as of health.score'),
+])
+def test_what_is_found_by_thinking_is_shown_at_its_line_with_its_proof(
+    text: str, code: str, line: int, said: str, catalog: Mapping[str, FactSpec],
+) -> None:
+    """A claim without an account that shows it would be argued about."""
+    [found] = [each for each in examine(HEAD + text, "it.yaml", catalog)[1] if isinstance(each, Finding)]
+
+    assert (found.code, found.line) == (code, line)
+    assert said in found.help
+
+
+@pytest.mark.parametrize(("value", "said"), [
+    ("55", "what it wrote lets the account in again: health.score 55"),
+    ('"{{ account.arr }}"', "an account with health.score 30 is let in by what the playbook itself wrote"),
+])
+def test_what_a_playbook_writes_is_shown_with_the_value_that_lets_in(value: str, said: str, catalog: Mapping[str, FactSpec]) -> None:
+    """The step stands far below the condition; both are named."""
+    text = HEAD.replace("[{message: {to: csm}}]", f"[{{wait: 1d}}, {{update: {{field: Health_Score__c, value: {value}}}}}]")
+    [found] = examine(f"{text}for: 1d\nwhen: health.score < 60\n", "it.yaml", catalog)[1]
+
+    assert (found.code, found.line, found.help) == ("STW152", 4, said)
+    assert found.message == 'the playbook writes "Health_Score__c", which feeds health.score of its "when"'
+
+
+@pytest.mark.parametrize(("when", "trigger", "expected"), [
+    ("health.score < 60", Trigger(), ["STW123"]), ("account.since_on > 2026-01-01", Trigger(), ["STW123"]),
+    ("account.since_on > 2026-01-01", Trigger(TriggerKind.DATE, before="renewal", by=Duration(9)), []),
+    ("health.score < 60", Trigger(TriggerKind.DATE, before="renewal", by=Duration(9)), ["STW123"]),
+    ("account.since_on > 2026-01-01", Trigger(TriggerKind.DEADLINE, expect="x", within=Duration(9), of="y"), []),
+])
+def test_what_goes_back_and_forth_needs_something_that_damps_it_and_a_date_does_not(
+    advise: Callable[..., list[Finding]], when: str, trigger: Trigger, expected: list[str],
+) -> None:
+    """Ninety days before the renewal come once; a score of 60 comes and goes."""
+    assert [each.code for each in advise(when, trigger=trigger, for_=Duration(0))] == expected
+
+
+def test_a_wait_that_some_skip_leaves_nothing_sure(advise: Callable[..., list[Finding]], read_in: Read) -> None:
+    """Who waited may have changed by then, so nothing is claimed; a step that nobody takes changes nothing."""
+    def steps(first: str) -> tuple[Step, ...]:
+        return (Step(Wait(Duration(1)), "do[0]", only_if=read_in(first)), Step(SAY, "do[1]", only_if=read_in("health.score >= 60")))
+
+    assert codes(advise("{all: [health.score < 60, account.arr is known]}", do=steps("account.arr > 5k USD"))) == []
+    assert codes(advise(do=steps("{all: [health.score < 40, health.score > 50]}"))) == [("STW120", "error"), ("STW156", "error")]
