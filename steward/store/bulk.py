@@ -21,9 +21,7 @@ def upsert(tx: Connection, table: Table, rows: Sequence[tuple[Any, ...]], on_con
     names = [f'"{column.name}"' for column in table.columns]
     marks = ", ".join("?" * len(names))
     statement = f'INSERT INTO "{table.name}" ({", ".join(names)}) VALUES ({marks}) {on_conflict}'  # noqa: S608  names of ours
-    with _cursor(tx) as cursor:
-        cursor.executemany(_styled(tx, statement), list(rows))
-        return int(cursor.rowcount)
+    return change_each(tx, statement, rows)
 
 
 def fetch(tx: Connection, statement: str, *values: object) -> list[Any]:
@@ -37,6 +35,15 @@ def change(tx: Connection, statement: str, *values: object) -> int:
     """Run an UPDATE or a DELETE; how many rows it changed."""
     with _cursor(tx) as cursor:
         cursor.execute(_styled(tx, statement), values)
+        return int(cursor.rowcount)
+
+
+def change_each(tx: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Run one statement for each of `rows`; how many rows that changed."""
+    if not rows:
+        return 0
+    with _cursor(tx) as cursor:
+        cursor.executemany(_styled(tx, statement), rows)
         return int(cursor.rowcount)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -27,10 +28,17 @@ class Attempt:
     trouble: str | None
 
 
-def save(tx: Connection, key: str, proof: Receipt) -> None:
-    """Store the proof that the action with `key` was done."""
-    bulk.change(tx, "INSERT INTO receipt (key, external_id, url, delivered_at, found) VALUES (?, ?, ?, ?, ?)",
-                key, proof.external_id, proof.url, to_text(proof.delivered_at), int(proof.found))
+def save_all(tx: Connection, done: Sequence[Mapping[str, Any]], at: str) -> None:
+    """Store the proofs that actions were done, and journal how their tries ended.
+
+    Of each: key, external_id, url, delivered_at and found; number and outcome of its try.
+    """
+    bulk.change_each(
+        tx, "UPDATE attempt SET ended_at = ?, outcome = ? WHERE key = ? AND number = ? AND ended_at IS NULL",
+        [(at, each["outcome"], each["key"], each["number"]) for each in done])
+    bulk.change_each(
+        tx, "INSERT INTO receipt (key, external_id, url, delivered_at, found) VALUES (?, ?, ?, ?, ?)",
+        [(each["key"], each["external_id"], each["url"], each["delivered_at"], each["found"]) for each in done])
 
 
 def of(tx: Connection, keys: Sequence[str]) -> dict[str, Receipt]:

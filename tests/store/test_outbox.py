@@ -123,6 +123,28 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(database: Any) ->
         assert not outbox.complete(tx, begun, proof("again"), LATER), "closed is closed"
 
 
+def test_many_are_completed_but_for_those_that_another_worker_has(database: Any) -> None:
+    """A group of answers is written down at once; one that came too late must neither count nor stop the others."""
+    found = Receipt(external_id="it's \"theirs\" – 17", delivered_at=SOON, found=True)
+    with database.write() as tx:
+        outbox.add(tx, [row(f"drop/{name}/1/0", name) for name in "abcd"])
+        begun = [outbox.sending(tx, each, NOW, 30) for each in outbox.claim(tx, NOW, 10, 30)]
+        late, first, refused, second = (each for each in begun if each)
+        outbox.fail(tx, refused, NOW, "refused")
+        assert [each.row.key for each in outbox.claim(tx, LATER, 1, 30)] == [late.row.key]
+
+        done = [(late, proof()), (first, proof("B")), (refused, proof()), (second, found)]
+        closed = outbox.complete_all(tx, done, LATER)
+
+        assert closed == {first.row.key, second.row.key}
+        assert receipts.of(tx, [each.row.key for each, _ in done]) == {
+            first.row.key: proof("B"), second.row.key: found}
+        assert [[each.outcome for each in receipts.attempts(tx, claimed.row.key)] for claimed, _ in done] == [
+            [None], ["delivered"], ["give_up"], ["found"]]
+        assert outbox.complete_all(tx, [], LATER) == set()
+        assert outbox.conservation(tx).holds
+
+
 def test_a_completed_row_has_its_receipt_and_its_journal(database: Any) -> None:
     """What was sent when, and how it ended, is what a person asks first."""
     with database.write() as tx:
