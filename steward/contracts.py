@@ -3,6 +3,7 @@ and raises only the errors of `steward.model.errors`."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -172,6 +173,20 @@ class Asking(Protocol):
         ...
 
 
+class Socket(Protocol):
+    """A line that we open, on which the vendor calls us: for installs that nothing outside can reach."""
+
+    def listen(self, take: Callable[[bytes], None], stopping: threading.Event) -> None:
+        """Hand the body of each call to `take`, as `Inbox.parse` reads it, and say yes to the vendor once that returns.
+
+        Returns once `stopping` is set; opens the line again whenever it breaks.
+
+        Raises:
+            AccessDenied: the vendor lets nobody in with these settings.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of `connector check`: what was looked at, whether it is well, and what to do if not."""
@@ -188,6 +203,7 @@ class Connection:
     source: Source | None = None
     sink: Sink | None = None
     inbox: Inbox | None = None
+    socket: Socket | None = None            # besides the inbox, which reads what comes on it
     check: Callable[[], Sequence[Finding]] = field(default=lambda: ())
 
 
@@ -217,6 +233,7 @@ class Connector:
     streams: Mapping[str, Stream] = field(default_factory=dict)
     actions: Mapping[str, DeliveryClass] = field(default_factory=dict)
     inbox: bool = False
+    socket: bool = False                    # it can also be called on a line that we open
     folder: Path | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
     confirmed: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steward.contracts import Connection, Connector, Leases, Tools
-from steward.model.errors import ConfigError, PlaybookError, TryAgain
+from steward.model.errors import ConfigError, PlaybookError, StewardError, TryAgain
 from steward.model.words import meant_or_all
 from steward.settings import Settings, load_settings
 
@@ -93,6 +93,18 @@ class Hub:
         from steward.store import budgets
 
         budgets.change(self.db, name, change)
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """The connections on which vendors call us by a line that we open."""
+        found = []
+        for name, connector in self.connectors.items():
+            try:
+                if connector.socket and self.connection(name).socket is not None:
+                    found.append(name)
+            except StewardError:
+                continue                       # set up wrongly: `doctor` says so, and the others are heard
+        return tuple(found)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -327,6 +339,14 @@ class Hub:
         if inbox is None:
             raise ConfigError(f'the connection "{name}" takes no calls')
         return receive(self.db, name, inbox, headers, body, now=self.clock(), writer=writer)
+
+    def take(self, name: str, body: bytes, writer: InboxWriter) -> ReceiveOutcome:
+        """Store one call that came on the line that the connection `name` opened; durable once this returns."""
+        from steward.pipeline.receive import keep
+
+        inbox = self.connection(name).inbox
+        assert inbox, f"{name} opened a line and cannot read what comes on it"
+        return keep(self.db, name, inbox, body, now=self.clock(), writer=writer)
 
     def work_off(self) -> bool:
         """Work off some of the calls that wait: records, facts, decisions, actions; whether any waited.

@@ -50,13 +50,17 @@ class Listening:
         })
         self.hub = Hub(settings.model_copy(update={"store": StoreBlock(data_dir=home)}), db, lambda: self.now,
                        lambda _: None)
+        self.account_id = _account(db)
+
+    @staticmethod
+    def enrolled(db: Database) -> str:
+        """The id of an enrollment that is active in `db`, for tests that need no more."""
+        account_id = _account(db)
+        name = f"health_drop/{account_id}/1"
         with db.write() as tx:
-            records.upsert(tx, "crm", "persons", [
-                Record(Noun.PERSON, "ana", {"name": "Ana", "email": "ana@us.test", "active": True})], BEGAN)
-            records.upsert(tx, "crm", "accounts", [
-                Record(Noun.ACCOUNT, "a1", {"name": "Acme <!channel>", "csm_external_id": "ana"})], BEGAN)
-            identity.resolve(tx, BEGAN, {})
-            self.account_id = str(identity.account_of(tx, "crm", "a1"))
+            enrollments.save(tx, [Enrollment(
+                name, "health_drop", "7c1e09ab", account_id, 1, State.ACTIVE, BEGAN, BEGAN, entered_at=BEGAN)])
+        return name
 
     def later(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -83,3 +87,14 @@ class Listening:
         from steward.pipeline.announce import announce
 
         return announce(self.db, self.hub.settings, self.hub.connectors, (), self.now)
+
+
+def _account(db: Database) -> str:
+    """Our id of the one account, which a person of ours owns."""
+    with db.write() as tx:
+        records.upsert(tx, "crm", "persons", [
+            Record(Noun.PERSON, "ana", {"name": "Ana", "email": "ana@us.test", "active": True})], BEGAN)
+        records.upsert(tx, "crm", "accounts", [
+            Record(Noun.ACCOUNT, "a1", {"name": "Acme <!channel>", "csm_external_id": "ana"})], BEGAN)
+        identity.resolve(tx, BEGAN, {})
+        return str(identity.account_of(tx, "crm", "a1"))

@@ -66,11 +66,7 @@ class Client:
 
     def __init__(self, settings: SlackSettings, tools: Tools) -> None:
         self._tools = tools
-        self._web = _WebClient(
-            token=settings.token.get_secret_value(), base_url=settings.base_url, timeout=int(tools.deadline_s) or 1,
-            retry_handlers=[], logger=_silent(),
-        )
-        self._web.deadline_s = tools.deadline_s
+        self._web = web_client(settings, tools)
 
     def read(self, method: str, **params: Any) -> Mapping[str, Any]:
         """The answer of a call that changes nothing; what breaks on the way can be asked again."""
@@ -89,7 +85,7 @@ class Client:
             answer = self._web.api_call(method, **content)
         except SlackApiError as error:
             raise self._meaning(method, error, write) from None
-        except _LineBroke as error:
+        except LineBroke as error:
             raise _broken(method, str(error), write) from None
         return {**answer.data, "_headers": answer.headers} if isinstance(answer.data, dict) else {}
 
@@ -131,7 +127,7 @@ def _broken(method: str, why: str, write: bool) -> StewardError:
     return Unavailable(f"slack: {method} got no answer: {why}. Steward tries again later.")
 
 
-class _LineBroke(Exception):
+class LineBroke(Exception):
     """The line broke after the first byte was sent."""
 
 
@@ -152,10 +148,10 @@ class _WebClient(WebClient):
             answer: HTTPResponse = line.connection.getresponse()
             body = answer.read(MOST_BYTES).decode("utf-8", "replace")
             if answer.length:
-                raise _LineBroke("the answer was cut short")
+                raise LineBroke("the answer was cut short")
         except (OSError, HTTPException) as error:
             late = " (the deadline passed)" if line.was_cut else ""
-            raise _LineBroke(f"the line broke: {type(error).__name__}{late}") from None
+            raise LineBroke(f"the line broke: {type(error).__name__}{late}") from None
         finally:
             watch.cancel()
             line.connection.close()
@@ -192,7 +188,17 @@ def _open(url: str, deadline_s: float) -> _Line:
     return _Line(connection, max(deadline_s - (time.monotonic() - began), 0.01))
 
 
-def _silent() -> logging.Logger:
+def web_client(settings: SlackSettings, tools: Tools) -> WebClient:
+    """slack_sdk's client for the app's token, made safe as `_WebClient` says."""
+    client = _WebClient(
+        token=settings.token.get_secret_value(), base_url=settings.base_url, timeout=int(tools.deadline_s) or 1,
+        retry_handlers=[], logger=silent(),
+    )
+    client.deadline_s = tools.deadline_s
+    return client
+
+
+def silent() -> logging.Logger:
     """slack_sdk logs whole answers at ERROR; whoever catches our error logs what matters."""
     logger = logging.getLogger("steward.slack_sdk")
     logger.setLevel(logging.CRITICAL + 1)

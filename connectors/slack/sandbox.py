@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from connectors.slack.blocks import draw
 from connectors.slack.sandbox_blocks import faults, too_long
@@ -29,6 +29,7 @@ from connectors.slack.sandbox_shapes import (
     make_id,
     refusal,
 )
+from connectors.slack.sandbox_sockets import Sockets
 from steward.kit.sandbox import Reply, Request, Sandbox, route
 from steward.model.actions import Action, Message, Recipient, UpdateMessage
 
@@ -37,6 +38,7 @@ SCOPES: Mapping[str, str] = {                       # from method-docs: what eac
     "auth.test": "", "chat.postMessage": "chat:write", "chat.update": "chat:write", "users.list": "users:read",
     "users.lookupByEmail": "users:read.email", "conversations.open": "im:write",
     "conversations.list": "channels:read", "conversations.history": "channels:history",
+    "apps.connections.open": "connections:write",
 }
 _SEEDED_TS = "1700000000.000100"
 _ERRORS = {
@@ -56,6 +58,8 @@ class SlackSandbox(Sandbox):
 
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(state_dir, now)
+        self.app_token = "xapp-sandbox-0123456789"  # noqa: S105  opens nothing but the sandbox
+        self.sockets: Sockets | None = None         # once a line was asked for
         self.token, self.signing_secret = "xoxb-sandbox-0123456789", "sandbox-signing-secret-0123456789"
         self.scopes = {scope for scope in SCOPES.values() if scope}
         self.per_channel_s = 0.0
@@ -95,7 +99,7 @@ class SlackSandbox(Sandbox):
 
     def settings(self) -> dict[str, Any]:
         return {"token": self.token, "signing_secret": self.signing_secret, "default_channel": CHANNEL,
-                "team_id": TEAM_ID, "base_url": f"{self.url}/api/"}
+                "team_id": TEAM_ID, "base_url": f"{self.url}/api/", "per_channel_s": self.per_channel_s}
 
     def sample_actions(self) -> Sequence[Action]:
         seeded = f"{make_id('C', CHANNEL)}:{_SEEDED_TS}"
@@ -171,7 +175,8 @@ class SlackSandbox(Sandbox):
         given = request.headers.get("authorization", "")
         if not given:
             return Reply(200, refusal("not_authed"))
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+        token = self.app_token if request.path.endswith("/apps.connections.open") else self.token
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return Reply(200, refusal("invalid_auth"))
         return None
 
@@ -199,6 +204,22 @@ class SlackSandbox(Sandbox):
     def _auth_test(self, _: Mapping[str, Any]) -> dict[str, Any]:
         return {"ok": True, "url": "https://sandbox.slack.com/", "team": "Sandbox", "user": "steward",
                 "team_id": TEAM_ID, "user_id": BOT_ID, "bot_id": "B0STEWARD", "is_enterprise_install": False}
+
+    def _apps_connections_open(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        self.sockets = self.sockets or Sockets()
+        return {"ok": True, "url": self.sockets.url}
+
+    def press_by_socket(self, message: Mapping[str, Any], action_id: str, user: str | None = None) -> bool:
+        """Press a button of `message`; whether a line of the app acknowledged it."""
+        assert self.sockets, "no line was asked for"
+        form = parse_qs(self.pressed(message, action_id, user).decode())
+        return self.sockets.send(json.loads(form["payload"][0]))
+
+    def stop(self) -> None:
+        if self.sockets:
+            self.sockets.stop()
+            self.sockets = None
+        super().stop()
 
     def _users_lookupByEmail(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
         wanted = str(asked.get("email", "")).lower()

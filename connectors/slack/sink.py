@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ from connectors.slack.blocks import draw, sentence
 from connectors.slack.client import Client, Refused
 from connectors.slack.settings import SlackSettings
 from steward.contracts import Tools
+from steward.kit.budget import Budget, within
 from steward.model.actions import Action, Card, IdempotencyKey, Message, Receipt, UpdateMessage
 from steward.model.errors import OutcomeUnknown, RecordRejected
 
 EVENT_TYPE = "steward_action"                       # the type of our message metadata
+MOST_PACES = 5_000
 REMEMBERED = timedelta(minutes=5)                   # who leaves gets at most so long after it what was meant for them
 
 # What Slack says of a person who cannot be written to; the channel hears it instead.
@@ -31,6 +34,7 @@ class SlackSink:
     def __init__(self, client: Client, settings: SlackSettings, tools: Tools) -> None:
         self._client, self._settings, self._tools = client, settings, tools
         self._known: dict[str, tuple[str, datetime]] = {}       # e-mail -> the direct channel, and until when
+        self._paces: dict[str, Budget] = {}                     # by channel
 
     def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
         """Post or redraw the message.
@@ -58,12 +62,23 @@ class SlackSink:
 
     def _post(self, action: Message, key: IdempotencyKey) -> Receipt:
         place, card = self._place(action)
-        answer = self._client.write("chat.postMessage", {
-            **_content(card, action.enrollment_id, key), **place,
-            "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"steward:{key}")),
-            "unfurl_links": False, "unfurl_media": False,
-        })
+        with self._paced(place["channel"]):
+            answer = self._client.write("chat.postMessage", {
+                **_content(card, action.enrollment_id, key), **place,
+                "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"steward:{key}")),
+                "unfurl_links": False, "unfurl_media": False,
+            })
         return self._receipt(answer)
+
+    def _paced(self, channel: str) -> AbstractContextManager[None]:
+        """Wait until the channel may have another message: Slack refuses a second one within a second."""
+        if not self._settings.per_channel_s:
+            return nullcontext()
+        if channel not in self._paces:
+            if len(self._paces) >= MOST_PACES:
+                self._paces.clear()         # the leases that count are kept elsewhere
+            self._paces[channel] = Budget(self._tools, f"slack {channel}"[:255], 1, self._settings.per_channel_s)
+        return within(self._paces[channel])
 
     def _update(self, action: UpdateMessage, key: IdempotencyKey) -> Receipt:
         channel, ts = _address(action.message_id, "message_id")

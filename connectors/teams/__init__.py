@@ -55,4 +55,9 @@ CONNECTOR = Connector(
         "an_old_call_is_rejected": f"{_BROWSER}; the token says until when it is good, see the tests",
         "hostile_headers_are_rejected": f"{_BROWSER}; no header is read",
     },
+    confirmed={
+        "every card is valid": "official spec Adaptive Cards 1.4 to 1.6",
+        "28 KB a message, four requests a second": "third party Microsoft's documentation (stored copies)",
+        "Workflows answers 202 with nothing; a webhook cannot write to a person": "UNCONFIRMED",
+    },
 )

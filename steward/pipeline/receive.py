@@ -121,8 +121,20 @@ def receive(
         raise
     except Exception:  # noqa: BLE001  verifiers break on hostile input in many ways; none of them is our fault
         raise SignatureRejected(f'the signature of a call for "{connection_name}" could not be read') from None
+    return keep(db, connection_name, inbox_of, body, now=now, headers=headers, writer=writer)
+
+
+def keep(
+    db: Database, connection_name: str, inbox_of: Inbox, body: bytes, *, now: datetime,
+    headers: Mapping[str, str] | None = None, writer: InboxWriter | None = None,
+) -> ReceiveOutcome:
+    """Store a call of which is known who made it: it was verified, or came on a line that we opened.
+
+    Raises:
+        Unavailable: it is not known to be stored.
+    """
     try:
-        delivery_id = inbox_of.delivery_id(headers, body)
+        delivery_id = inbox_of.delivery_id(headers or {}, body)
     except Exception:  # noqa: BLE001  a verified call is stored whatever it looks like
         delivery_id = hashlib.sha256(body).hexdigest()
     if writer is not None:
