@@ -34,16 +34,14 @@ def _key(settings: MakeSettings) -> dict[str, SecretStr]:
 def _connect(settings: MakeSettings, tools: Tools) -> Connection:
     from connectors.make.check import check
     from connectors.make.sink import MakeSink
-    from steward.kit.incoming import RecordsInbox
-    from steward.kit.webhooks import Guard, Poster
+    from steward.kit.incoming import inbox_of
+    from steward.kit.webhooks import Poster
 
     poster = Poster("make", tools, (settings.signing_secret,), headers=_key(settings),
                     allow_private=settings.allow_private, hosts=settings.hosts)
-    guard = Guard("make", tools, (settings.incoming_secret,), settings.incoming_token)
-    takes_calls = settings.incoming_secret or settings.incoming_token
     return Connection(
         sink=MakeSink("make", poster, tools, settings.url), check=lambda: check(settings),
-        inbox=RecordsInbox("make", guard, tools) if takes_calls else None)
+        inbox=inbox_of("make", tools, settings.incoming_secret, settings.incoming_token))
 
 
 CONNECTOR = Connector(

@@ -27,16 +27,14 @@ def _sandbox() -> type[WebhookSandbox]:
 
 def _connect(settings: WebhookSettings, tools: Tools) -> Connection:
     from connectors.webhook.check import check
-    from steward.kit.incoming import RecordsInbox
-    from steward.kit.webhooks import Guard, Poster, WebhookSink
+    from steward.kit.incoming import inbox_of
+    from steward.kit.webhooks import Poster, WebhookSink
 
     poster = Poster("webhook", tools, (settings.signing_secret, settings.previous_signing_secret),
                     headers=settings.headers, allow_private=settings.allow_private)
-    guard = Guard("webhook", tools, (settings.incoming_secret,), settings.incoming_token)
-    takes_calls = settings.incoming_secret or settings.incoming_token
     return Connection(
         sink=WebhookSink("webhook", poster, tools, settings.url), check=lambda: check(settings),
-        inbox=RecordsInbox("webhook", guard, tools) if takes_calls else None)
+        inbox=inbox_of("webhook", tools, settings.incoming_secret, settings.incoming_token))
 
 
 CONNECTOR = Connector(

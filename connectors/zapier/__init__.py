@@ -27,16 +27,14 @@ def _sandbox() -> type[ZapierSandbox]:
 
 def _connect(settings: ZapierSettings, tools: Tools) -> Connection:
     from connectors.zapier.check import check
-    from steward.kit.incoming import RecordsInbox
-    from steward.kit.webhooks import ForgetfulSink, Guard, Poster
+    from steward.kit.incoming import inbox_of
+    from steward.kit.webhooks import ForgetfulSink, Poster
 
     poster = Poster("zapier", tools, (settings.signing_secret,), allow_private=settings.allow_private,
                     hosts=settings.hosts)
-    guard = Guard("zapier", tools, (settings.incoming_secret,), settings.incoming_token)
-    takes_calls = settings.incoming_secret or settings.incoming_token
     return Connection(
         sink=ForgetfulSink("zapier", poster, tools, settings.catch_url), check=lambda: check(settings),
-        inbox=RecordsInbox("zapier", guard, tools) if takes_calls else None)
+        inbox=inbox_of("zapier", tools, settings.incoming_secret, settings.incoming_token))
 
 
 CONNECTOR = Connector(

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pydantic import SecretStr
+
 from steward.contracts import Tools
 from steward.kit.untrusted import plain
 from steward.kit.webhooks import Guard
@@ -24,6 +26,13 @@ from steward.model.words import nearest
 
 MOST_RECORDS = 500
 _TAKEN = tuple(noun for noun in Noun if noun is not Noun.PERSON)
+
+
+def inbox_of(
+    system: str, tools: Tools, secret: SecretStr | None, token: SecretStr | None,
+) -> RecordsInbox | None:
+    """An inbox for whoever signs with `secret` or sends `token`; none where neither is set, so that nobody gets in."""
+    return RecordsInbox(system, Guard(system, tools, (secret,), token), tools) if secret or token else None
 
 
 class RecordsInbox:
