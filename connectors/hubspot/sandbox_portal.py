@@ -79,7 +79,9 @@ class Portal:
     def take(self, table: str, row: Mapping[str, Any]) -> None:
         """Take over `row` of `table`, as the README says."""
         if table == "owners":
-            self.owners[str(row["id"])] = {"archived": False, **row}
+            at = instant(milliseconds(self._now().isoformat()))
+            self.owners[str(row["id"])] = {
+                "archived": False, "type": "PERSON", "createdAt": at, "updatedAt": at, **row, "id": str(row["id"])}
         elif table == "pipelines":
             self.pipelines.setdefault(row["objectType"], []).append(dict(row))
         elif table == "properties":

@@ -132,14 +132,14 @@ class Reading(Access):
     @route("GET", "/crm/v3/pipelines/{kind}")
     @route("GET", "/crm/pipelines/{version}/{kind}")
     def pipelines(self, request: Request) -> Reply:
-        return Reply(200, {"results": self.portal.pipelines.get(self._kind(request), [])})
+        return Reply(200, {"results": [_whole(each) for each in self.portal.pipelines.get(self._kind(request), [])]})
 
     @route("GET", "/crm/v3/pipelines/{kind}/{id}")
     @route("GET", "/crm/pipelines/{version}/{kind}/{id}")
     def one_pipeline(self, request: Request) -> Reply:
         known = self.portal.pipelines.get(self._kind(request), [])
         found = [each for each in known if each["id"] == request.params["id"]]
-        return Reply(200, found[0]) if found else self.error(404)
+        return Reply(200, _whole(found[0])) if found else self.error(404)
 
     @route("GET", "/crm/v3/schemas")
     @route("GET", "/crm-object-schemas/v3/schemas")
@@ -159,7 +159,7 @@ class Reading(Access):
         kind, to = self._kind(request), kind_of(request.params["to"])
         if int(request.query.get("limit", "500")) > 500:
             raise TooMuch(f"limit={request.query['limit']}; a page has at most 500 associations")
-        return Reply(200, {"results": self.portal.linked(kind, int(request.params["id"]), to)})
+        return Reply(200, {"results": self._links(request, kind, int(request.params["id"]), to)})
 
     @route("POST", "/crm/v4/associations/{kind}/{to}/batch/read")
     @route("POST", "/crm/associations/{version}/{kind}/{to}/batch/read")
@@ -167,7 +167,7 @@ class Reading(Access):
         kind, to = self._kind(request), kind_of(request.params["to"])
         results, errors = [], []
         for each in inputs_of(request.json(), 1000):
-            links = self.portal.linked(kind, int(each["id"]), to)
+            links = self._links(request, kind, int(each["id"]), to)
             if links:
                 results.append({"from": {"id": str(each["id"])}, "to": links})
             else:
@@ -178,6 +178,12 @@ class Reading(Access):
 
     # ---- the inside ----
 
+    def _links(self, request: Request, kind: str, row_id: int, to: str) -> list[dict[str, Any]]:
+        """An id is a number in v4, and text in the dated scheme."""
+        links = self.portal.linked(kind, row_id, to)
+        as_text = "version" in request.params
+        return [{**each, "toObjectId": str(each["toObjectId"])} for each in links] if as_text else links
+
     def _kind(self, request: Request) -> str:
         if request.params.get("version", VERSIONS[0]) not in VERSIONS:
             raise Invalid(f'"{request.params["version"]}" is not a version of this API')
@@ -186,7 +192,19 @@ class Reading(Access):
     def _batch(self, results: list[Any], errors: list[Any], status: int = 200) -> Reply:
         at = instant(self._at(None))
         body = {"status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at}
-        return Reply(207, {**body, "errors": errors, "numErrors": len(errors)}) if errors else Reply(status, body)
+        if not errors:
+            return Reply(status, body)
+        told = [{"errors": [], "links": {}, **{name: value for name, value in each.items() if name != "correlationId"}}
+                for each in errors]
+        return Reply(207, {**body, "errors": told, "numErrors": len(told)})
+
+
+def _whole(pipeline: Mapping[str, Any]) -> dict[str, Any]:
+    """A pipeline with all that HubSpot says of one."""
+    made = {"createdAt": "2024-01-01T00:00:00.000Z", "updatedAt": "2024-01-01T00:00:00.000Z", "archived": False}
+    stage = {**made, "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT"}
+    return {**made, "displayOrder": 0, **pipeline, "stages": [
+        {**stage, "displayOrder": number, **each} for number, each in enumerate(pipeline.get("stages") or ())]}
 
 
 def _listed(request: Request, name: str) -> list[str]:
