@@ -1,4 +1,4 @@
-"""Salesforce: accounts, people, contracts, opportunities, cases and activities in; CTAs out as Tasks."""
+"""Salesforce: accounts, people, deals, cases and activities in; CTAs, touchpoints, opportunities and fields out."""
 
 from __future__ import annotations
 
@@ -59,5 +59,23 @@ CONNECTOR = Connector(
         "usage_events": Stream(Noun.USAGE_EVENT, "Usage, from the object named in `tables`, if any."),
         "tasks": Stream(Noun.TASK, "Tasks, those that Steward opened among them."),
     },
-    actions={"open_cta": DeliveryClass.A},
+    actions={
+        "open_cta": DeliveryClass.A, "log_touchpoint": DeliveryClass.A, "open_opportunity": DeliveryClass.A,
+        "update_record": DeliveryClass.A,
+    },
+    confirmed={
+        "Records come by query, queryAll and nextRecordsUrl, at most 2,000 a page":
+            "official spec REST API Developer Guide; third party jsforce 3.10.16, simple-salesforce 1.12.10",
+        "`deleted` and `updated` with latestDateCovered, 15 and 30 days back": "official spec REST API Developer Guide",
+        "A bulk query's parts come with Sforce-Locator, `null` after the last":
+            "official spec Bulk API 2.0 Developer Guide; client library simple-salesforce 1.12.10",
+        "Whether later parts of a bulk result begin with the names": "UNCONFIRMED; both are read",
+        "Collections take 200 records, and answer 200 with a word for each":
+            "official spec Postman collection of Salesforce (2020); third party jsforce 3.10.16",
+        "Upsert by a unique External ID makes one record of one key": "official spec REST API Developer Guide",
+        "Sforce-Limit-Info says api-usage on every answer": "client library simple-salesforce 1.12.10",
+        "URI and headers are at most 16,384 bytes": "official spec REST API Developer Guide",
+        "An Activity's custom field may be External ID and Unique": "UNCONFIRMED; describe is asked first",
+        "A sign-in after an org has moved names its new host": "client library simple-salesforce 1.12.10",
+    },
 )

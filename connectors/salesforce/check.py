@@ -9,9 +9,10 @@ from connectors.salesforce import mapping
 from connectors.salesforce.client import Client
 from connectors.salesforce.defaults import DEFAULTS
 from connectors.salesforce.settings import SalesforceSettings
-from connectors.salesforce.sink import TASK
 from steward.contracts import Finding
 from steward.model.errors import AccessDenied, GiveUp, StewardError
+
+_MADE = {"Task": "ctas", "Event": "touchpoints", "Opportunity": "opportunities"}
 
 
 def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
@@ -36,8 +37,8 @@ def check(client: Client, settings: SalesforceSettings) -> Sequence[Finding]:
         except StewardError as error:
             return [*findings, Finding(f"read {table} ({stream})", False, str(error))]
         findings.append(_fields(stream, table, described, settings))
-        if table == TASK:
-            findings.append(_key_field(described, settings))
+        if table in _MADE:
+            findings.append(_key_field(table, described, settings))
     return findings
 
 
@@ -70,15 +71,18 @@ def _fields(stream: str, table: str, described: dict[str, Any], settings: Salesf
     return Finding(what, False, f"Create {names} on {table}, let the user see them, or correct the setting.")
 
 
-def _key_field(described: dict[str, Any], settings: SalesforceSettings) -> Finding:
-    name = settings.task_key_field
+def _key_field(table: str, described: dict[str, Any], settings: SalesforceSettings) -> Finding:
+    """Whether what Steward makes in `table` can carry its key, and whether Salesforce keeps it unique."""
+    name = settings.opportunity_key_field if table == "Opportunity" else settings.task_key_field
+    where = "Opportunity" if table == "Opportunity" else "Activity"
     fields = [each for each in described.get("fields") or () if isinstance(each, dict)]
     field = next((each for each in fields if each.get("name") == name), None)
     if field is None or not field.get("createable") or not described.get("createable"):
-        return Finding(f"write Task.{name}", False, f'Create the Activity field "{name}", Text(255), External ID, '
-                       "Unique, and let the user edit it and create Tasks.")
-    what = f"Task.{name} is External ID and Unique (delivery class A)"
+        return Finding(f"write {table}.{name}", False, f'Create the {where} field "{name}", Text(255), External ID, '
+                       f"Unique, and let the user edit it and create {table} records. Not needed where no playbook "
+                       f"makes any: {_MADE[table]}.")
+    what = f"{table}.{name} is External ID and Unique (delivery class A)"
     if field.get("externalId") and field.get("unique"):
         return Finding(what, True)
-    return Finding(what, False, "Tick both. Until then Steward looks for the key before it creates a Task (class B): "
-                   "safe for one deliverer at a time.")
+    return Finding(what, False, f"Tick both. Until then Steward looks for the key before it creates a {table} "
+                   "(class B): safe for one deliverer at a time.")

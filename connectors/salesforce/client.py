@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -82,6 +82,11 @@ class Client:
 
         return self._read(f"describe of {table}", call)
 
+    def described(self, table: str) -> dict[str, dict[str, Any]]:
+        """The fields of `table` as `describe` tells them, by name."""
+        fields = self.describe(table).get("fields")
+        return {str(each.get("name")): each for each in fields or () if isinstance(each, dict)}
+
     def deleted(self, table: str, start: datetime, end: datetime) -> dict[str, Any]:
         """The delete log between two instants, at most 15 days back."""
         return self._read(f"deletions of {table}", lambda sf: getattr(sf, table).deleted(start, end))
@@ -137,9 +142,39 @@ class Client:
                                  "Steward looks before it tries again.")
         return body["id"], bool(body.get("created", answer.status_code == 201))
 
-    def update(self, table: str, external_id: str, row: Mapping[str, Any]) -> None:
-        """Change the fields of `row` in one record. Raises OutcomeUnknown as `upsert`."""
-        self._write(f"update of {table}", lambda sf: getattr(sf, table).update(external_id, dict(row)))
+    def collection(
+        self, what: str, method: str, path: str, rows: Sequence[Mapping[str, Any]],
+    ) -> list[Mapping[str, Any] | StewardError]:
+        """What was answered for each of at most 200 rows of one call, a refusal as the error that it is.
+
+        Raises:
+            OutcomeUnknown: what came back does not answer for each; any of them may be done.
+        """
+        body = {"allOrNone": False, "records": list(rows)}
+        said = self.write(what, method, f"composite/sobjects{path}", body)
+        if not isinstance(said, list) or len(said) != len(rows) or not all(isinstance(each, dict) for each in said):
+            raise OutcomeUnknown(f"{SYSTEM}: {what} was answered without a word for each of {len(rows)}. "
+                                 "Steward looks before it tries again.")
+        return [each if each.get("success") is True else self._refused(what, each) for each in said]
+
+    def _refused(self, what: str, said: Mapping[str, Any]) -> StewardError:
+        """The error of one row of a collection: under a 200, each says for itself."""
+        errors = said.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+        code, fields = str(first.get("statusCode") or first.get("errorCode") or ""), first.get("fields")
+        words = self._clean(f"{code}: {first.get('message') or ''}")
+        field = str(fields[0]) if isinstance(fields, list) and fields else None
+        if code in _QUOTA:
+            return RateLimited(f"{SYSTEM}: {what} was refused ({words}). Steward waits and tries again.")
+        if code in _LATER:
+            return Unavailable(f"{SYSTEM}: {what} was not done ({words}). Steward tries again later.")
+        if not code or code == "UNKNOWN_EXCEPTION":
+            return OutcomeUnknown(f"{SYSTEM}: {what}: {words}. Whether it was done is not known; "
+                                  "Steward looks before it tries again.")
+        if code.startswith("INSUFFICIENT_ACCESS"):
+            return AccessDenied(f"{SYSTEM}: {what}: {words}. Grant the permission, then run: "
+                                "steward connector check salesforce")
+        return RecordRejected(f"{SYSTEM}: {what}: {words}", field)
 
     def create(self, table: str, row: Mapping[str, Any]) -> str:
         """Create a row and give its id. Raises OutcomeUnknown as `upsert`."""

@@ -11,7 +11,7 @@ from connectors.salesforce.key import from_field
 from connectors.salesforce.sandbox_rules import Refused, check_write, filled
 from connectors.salesforce.schema import CURRENCY, TableSchema, schemas, table_schema
 from connectors.salesforce.soql import instant, written
-from connectors.salesforce.tables import Table, make_id
+from connectors.salesforce.tables import Table, make_id, normal
 from steward.kit.sandbox import Ledger
 
 _POINTERS = ("AccountId", "Account__c", "ContactId", "WhatId", "WhoId", "ParentId")
@@ -90,7 +90,8 @@ class Org:
         given = {each: value for each, value in given.items() if each != "attributes"}
         check_write(table, given, self.tables, creating=old is None)
         self._refuse_doubles(table, old, given)
-        if old is not None and all(old.get(each) == value for each, value in given.items()):
+        if old is not None and all(
+                old.get(each) == normal(table.schema.fields[each], value) for each, value in given.items()):
             return str(old["Id"])
         if old is None:
             row = self._new(table, given)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from connectors.salesforce.schema import PREFIXES
 from connectors.salesforce.tables import make_id
-from steward.model.actions import Action, OpenCta
+from steward.model.actions import Action, LogTouchpoint, OpenCta, OpenOpportunity, UpdateRecord
 
 NAMES = ("Acme GmbH", "Globex 🚀", '=HYPERLINK("http://x.example";"Initech")', "<!channel> Umbrella", "O'Neil & Söhne",
          'Robert"); DROP TABLE', "株式会社サンプル", "Hooli\nInc", "A" * 255)
@@ -40,12 +41,25 @@ def company(accounts: int, now: datetime) -> dict[str, list[Row]]:
 
 
 def actions(now: datetime) -> Sequence[Action]:
-    """One CTA on the first account of `company`."""
-    return (OpenCta(
-        account_external_id=_id("Account", 1), type="risk", subject='Call "Acme" <!channel> & agree on 🚀 next steps',
-        body="Active users fell by 38% in 28 days.\nAsk for the sponsor.", due_on=(now + timedelta(days=3)).date(),
-        priority="high", assignee_email=_email(2),
-    ),)
+    """One of each kind, on the first account of `company`."""
+    account = _id("Account", 1)
+    return (
+        OpenCta(
+            account_external_id=account, type="risk", subject='Call "Acme" <!channel> & agree on 🚀 next steps',
+            body="Active users fell by 38% in 28 days.\nAsk for the sponsor.",
+            due_on=(now + timedelta(days=3)).date(), priority="high", assignee_email=_email(2),
+        ),
+        LogTouchpoint(
+            account_external_id=account, contact_external_id=_id("Contact", 10), type="call", subject="Talked to Zoë",
+            body="She stays.", happened_at=now - timedelta(hours=2), owner_email=_email(2),
+        ),
+        OpenOpportunity(
+            account_external_id=account, type="expansion", title="50 more seats for O'Neil & Söhne",
+            amount=Decimal("12000.50"), currency="USD", closes_on=(now + timedelta(days=60)).date(),
+            owner_email=_email(3),
+        ),
+        UpdateRecord(noun="account", external_id=account, field="Health_Score__c", value="72"),
+    )
 
 
 def _account(tables: dict[str, list[Row]], number: int, now: datetime) -> None:

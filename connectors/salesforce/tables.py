@@ -106,7 +106,7 @@ class Table:
                 field = self.schema.learn(name, value)
             if field is None:
                 raise ValueError(self.schema.unknown(name))
-            row[name] = _normal(field, value)
+            row[name] = normal(field, value)
         row["Id"] = external_id
         self._date(row, given, now, is_new)
         self.rows[external_id] = row
@@ -131,7 +131,7 @@ class Table:
             del self._order[at]
 
 
-def _normal(field: FieldSchema, value: Any) -> Any:
+def normal(field: FieldSchema, value: Any) -> Any:
     """`value` as the JSON of Salesforce has it."""
     if value is None or value == "":
         return False if field.type == "boolean" else None

@@ -47,6 +47,9 @@ def broken(tmp_path: Path) -> Iterator[Path]:
     ("readme_has_the_headings", "README.md", "## Limits", "## Limit", "expected"),
     ("listing_imports_no_vendor_library", "__init__.py", "from pathlib import Path", "from pathlib import Path\n\nimport httpx", "httpx"),
     ("waivers_name_rules_and_reasons", "__init__.py", "    folder=", "    waivers={'a_write_that_meets_cut': 'no'}, folder=", "no reason"),
+    ("many_at_once_are_one_effect_each", "sink.py", "    def find(", "    batches = {'open_cta': 5}\n\n    def deliver_many(self, actions):\n        return [self.deliver(*actions[0])] * len(actions)\n\n    def find(", "no effect in the ledger"),
+    ("batches_are_of_declared_actions", "sink.py", "    def find(", "    batches = {'message': 5}\n\n    def deliver_many(self, actions):\n        return []\n\n    def find(", "the manifest does not"),
+    ("a_batch_that_meets_cut", "sink.py", "    def find(", "    batches = {'open_cta': 5}\n\n    def deliver_many(self, actions):\n        try:\n            return [self.deliver(*each) for each in actions]\n        except Exception:\n            raise RecordRejected('no') from None\n\n    def find(", "expected OutcomeUnknown"),
     ("check_finds_all_well_then_says_what_is_not", "check.py", "ok=False", "ok=True", "did not notice"),
 ])
 def test_a_broken_promise_is_noticed(broken: Path, rule: str, file: str, right: str, wrong: str, said: str) -> None:

@@ -188,7 +188,7 @@ def test_other_actions_are_refused(sink: Sink) -> None:
     """Salesforce is not where messages go."""
     message = Message(to=Recipient(email="ana@steward.example"), card=Card(sentence="s", title="t"))
 
-    with pytest.raises(RecordRejected, match="opens CTAs only"):
+    with pytest.raises(RecordRejected, match="cannot perform"):
         sink.deliver(message, KEY)
 
 
@@ -246,4 +246,5 @@ def test_keys_too_long_for_the_field_stay_apart() -> None:
 
 def test_the_manifest_promises_what_the_readme_says() -> None:
     """The class is printed wherever the action is shown."""
-    assert CONNECTOR.actions == {"open_cta": "A"}
+    assert set(CONNECTOR.actions.values()) == {"A"}
+    assert set(CONNECTOR.actions) == {"open_cta", "log_touchpoint", "open_opportunity", "update_record"}
