@@ -12,6 +12,7 @@ from steward import operate
 from steward.contracts import Connection, Connector
 from steward.engine.language import Mode, Playbook, Subject, Trigger, TriggerKind
 from steward.engine.load import load_playbook, reload
+from steward.engine.moves import cooldown_from
 from steward.facts.catalog import catalog
 from steward.kit.sandbox import Sandbox
 from steward.model.actions import (
@@ -24,7 +25,7 @@ from steward.model.actions import (
     Recipient,
     UpdateMessage,
 )
-from steward.model.enrollments import Enrollment, State
+from steward.model.enrollments import Arm, Enrollment, State
 from steward.model.errors import StewardError
 from steward.model.records import Noun, Record
 from steward.settings import Settings
@@ -355,6 +356,33 @@ def test_retiring_closes_what_is_open_and_stops_what_is_due(database: Any) -> No
         assert digests.due(tx, LATER) == []
     assert (found.state, found.reason) == (State.CLOSED, "cancelled")
     assert "retired by ana" in decision.reason
+
+
+@pytest.mark.parametrize(("was", "becomes", "ended"), [
+    ((Mode.SHADOW, 0.0), (Mode.LIVE, 0.0), 1), ((Mode.SHADOW, 0.0), (Mode.RAMP, 0.1), 1),
+    ((Mode.RAMP, 0.1), (Mode.RAMP, 0.5), 1), ((Mode.RAMP, 0.5), (Mode.RAMP, 0.1), 0),
+    ((Mode.LIVE, 0.0), (Mode.SHADOW, 0.0), 0), ((Mode.SHADOW, 0.0), (Mode.PAUSED, 0.0), 0),
+])
+def test_what_was_begun_in_shadow_may_begin_anew_once_more_is_acted_on(
+    database: Any, was: Any, becomes: Any, ended: int,
+) -> None:
+    """Whoever entered while a playbook only watched must be acted on once it acts; without a cooldown for nothing."""
+    operate.apply(database, [playbook(mode=was[0], ramp=was[1])], "ana", NOW)
+    enrol(database)
+    with database.write() as tx:
+        [found] = enrollments.list_(tx)
+        enrollments.save(tx, [replace(found, arm=Arm.SHADOW, entered_at=NOW)])
+
+    [done] = operate.apply(database, [playbook(mode=becomes[0], ramp=becomes[1])], "ana", LATER)
+
+    with database.read() as tx:
+        [after] = enrollments.list_(tx)
+        counted = enrollments.entered(tx, "drop", NOW - timedelta(days=1), [after.subject_id])
+    assert done.closed == ended
+    assert (after.state is State.CLOSED) is bool(ended)
+    if ended:
+        assert cooldown_from(after) is None
+        assert counted == {}
 
 
 def test_a_live_playbook_goes_on_enrolling_what_it_enrols(database: Any) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from steward.engine.clocks import without
 from steward.engine.look import TRUE, Advance, Look, Planned
-from steward.model.enrollments import Decision, Enrollment, State
+from steward.model.enrollments import SHADOW_ENDED, Decision, Enrollment, State
 
 
 def decided(look: Look, enrollment: Enrollment, was: str, to: State, why: str) -> Decision:
@@ -40,7 +40,7 @@ def is_revoked(look: Look) -> bool:
 
 def cooldown_from(enrollment: Enrollment) -> datetime | None:
     """When the last enrollment that had become active was closed, as known to `enrollment` (its own, once closed)."""
-    if enrollment.closed_at is not None and enrollment.entered_at is not None:
+    if enrollment.closed_at is not None and enrollment.entered_at is not None and enrollment.reason != SHADOW_ENDED:
         return enrollment.closed_at
     kept = enrollment.body.get("cooldown_from")
     return datetime.fromisoformat(kept) if kept else None

@@ -38,6 +38,10 @@ class Arm(StrEnum):
     SHADOW = "shadow"
 
 
+SHADOW_ENDED = "shadow_ended"
+"""Why an enrollment of the shadow was closed: its playbook acts from now on, and it may begin anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enrollment:
     """One row of the store. `id` is "playbook/subject/number".

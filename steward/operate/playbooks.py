@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from steward.engine.canonical import canonical
 from steward.engine.language import Mode, Playbook, Subject
-from steward.model.enrollments import Decision, State
+from steward.model.enrollments import SHADOW_ENDED, Arm, Decision, State
 from steward.model.errors import StewardError
 from steward.model.versions import meant, short
 from steward.model.words import meant_or_all
@@ -33,7 +33,7 @@ _ALL = 1_000_000
 class Released:
     """What is live now and what was before it (None: nothing); `changed` is False where it was so already.
 
-    `closed`: the enrollments that ended with a retired playbook.
+    `closed`: the enrollments that ended with a retired playbook, or with its shadow.
     """
 
     now: Release
@@ -67,7 +67,25 @@ def _apply_one(  # noqa: PLR0917  what, over what, by whom and when
             f'"{playbook.id}" enrols {was} records and would enrol {playbook.subject} records: what is in flight could '
             f"not go on. Give the new one another id, or run first: steward playbook retire {playbook.id}")
     versions.keep(tx, playbook.id, playbook.version, body=canonical(playbook), mode=playbook.mode.value, now=now)
-    return _release(tx, "apply", new, before)
+    return replace(_release(tx, "apply", new, before), closed=_end_shadow(tx, before, new) if before else 0)
+
+
+def _end_shadow(tx: Transaction, before: Release, new: Release) -> int:
+    """Close what was begun in shadow where more is acted on from now on, so that it may begin anew by its backlog
+    rule; else whoever entered in shadow would never be acted on. How many that were."""
+    reach = {Mode.SHADOW.value: 0.0, Mode.LIVE.value: 1.0}
+    if reach.get(new.mode, new.ramp) <= reach.get(before.mode, before.ramp) or new.mode in _STANDS:
+        return 0
+    begun = [each for each in enrollments.list_(tx, playbook_id=new.playbook_id, state="open", limit=_ALL)
+             if each.arm is Arm.SHADOW and each.entered_at is not None]
+    why = f"{SHADOW_ENDED}: {new.by} applied it as {new.mode}; it may begin anew"
+    enrollments.save(tx, [
+        replace(each, state=State.CLOSED, reason=SHADOW_ENDED, closed_at=new.applied_at, looked_at=new.applied_at,
+                wake_at=None) for each in begun])
+    enrollments.record(tx, [
+        Decision(each.id, new.playbook_id, each.account_id, new.applied_at, each.state.value, State.CLOSED.value, why,
+                 version=each.version) for each in begun])
+    return len(begun)
 
 
 def rollback(

@@ -12,7 +12,7 @@ import orjson
 import polars as pl
 from sqlalchemy import Connection, func, select, update
 
-from steward.model.enrollments import Arm, Enrollment, State
+from steward.model.enrollments import SHADOW_ENDED, Arm, Enrollment, State
 from steward.model.errors import StewardError
 from steward.store import bulk
 from steward.store.decisions import decisions as decisions  # noqa: PLC0414  asked for beside enrollments
@@ -146,14 +146,15 @@ def work(tx: Connection) -> list[Work]:
 def entered(
     tx: Connection, playbook_id: str, since: datetime, subject_ids: Collection[str],
 ) -> dict[str, list[datetime]]:
-    """When enrollments of these subjects became active, after `since`, by subject id."""
+    """When enrollments of these subjects became active, after `since`, by subject id; not those that ended with the
+    shadow."""
     if not subject_ids:
         return {}
     among, ids = bulk.among(tx, "subject_id", subject_ids)
     statement = (f"SELECT subject_id, entered_at FROM enrollment "  # noqa: S608  ours
-                 f"WHERE playbook_id = ? AND entered_at > ? AND {among} ORDER BY entered_at")
+                 f"WHERE playbook_id = ? AND entered_at > ? AND reason <> ? AND {among} ORDER BY entered_at")
     found: dict[str, list[datetime]] = {}
-    for subject_id, at in bulk.fetch(tx, statement, playbook_id, to_text(since), ids):
+    for subject_id, at in bulk.fetch(tx, statement, playbook_id, to_text(since), SHADOW_ENDED, ids):
         found.setdefault(subject_id, []).append(from_text(at))
     return found
 

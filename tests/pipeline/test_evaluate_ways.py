@@ -9,9 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from steward import operate
 from steward.engine.language import Mode
 from steward.model.actions import DeliveryClass, Receipt
-from steward.model.enrollments import State
+from steward.model.enrollments import Arm, State
 from steward.model.subjects import subject_id
 from steward.pipeline.editions import Unreadable, awaited
 from steward.pipeline.evaluate import evaluate
@@ -467,3 +468,22 @@ def test_old_decisions_in_the_middle_are_let_go(company: Any) -> None:
 
     assert us.write(lambda tx: enrollments.forget(tx, us.now + 500 * DAY)) == 1
     assert [each.to_state for each in us.decisions()] == ["closed", "active"]
+
+
+def test_who_entered_in_shadow_is_acted_on_once_it_is_live(company: Any) -> None:
+    """Watching for two weeks must not cost the customers of these weeks."""
+    us = company(1)
+    us.know([50.0])
+    book = us.playbook(us.text.replace("mode: live", "mode: shadow"))
+    operate.apply(us.db, [book], "ana", us.now)
+    us.run(us.now, book)
+    [watched] = us.enrollments()
+    live = us.playbook()
+    later = us.now + timedelta(hours=2)
+    us.know([50.0], later)
+    operate.apply(us.db, [live], "ana", later)
+    us.run(later + timedelta(minutes=1), live)
+
+    assert (watched.arm, us.rows("pending")[0].enrollment_id) == (Arm.SHADOW, f"health_drop/{us.ids['a0']}/2")
+    assert {(each.state, each.arm) for each in us.enrollments()} == {
+        (State.ACTIVE, Arm.TREATMENT), (State.CLOSED, Arm.SHADOW)}

@@ -50,7 +50,8 @@ def apply(
     for each in done:
         name = each.now.playbook_id
         was = f", before {short(name, each.before.version)} {each.before.mode}" if each.before else ""
-        show.line(f"{name}@{short(name, each.now.version)} is {_mode(each)}{was}")
+        anew = f"; {each.closed} that were in shadow may begin anew" if each.closed else ""
+        show.line(f"{name}@{short(name, each.now.version)} is {_mode(each)}{was}{anew}")
     what = f"applied {_count(len(done), 'playbook')}" if done else "nothing differs from what is live"
     show.line(f"{what}. Next: {options.command('evaluate' if done else 'playbook list')}")
     return 0
