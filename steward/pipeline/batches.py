@@ -13,7 +13,7 @@ from typing import Any
 from steward.contracts import BatchSink
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
 from steward.model.errors import AccessDenied, GiveUp, StewardError, TryAgain
-from steward.pipeline.sending import Attempt, Outcome, Pace, close_unsent, is_late
+from steward.pipeline.sending import Attempt, Outcome, Pace, close_unsent, done_all, is_late
 from steward.store import outbox
 from steward.store.database import Database
 from steward.store.outbox import Claim, OutboxRow
@@ -82,10 +82,9 @@ class _Batch:
 
     def _write_down(self, said: Mapping[IdempotencyKey, Any]) -> dict[IdempotencyKey, Outcome]:
         proofs = {key: answer for key, answer in said.items() if isinstance(answer, Receipt)}
+        done = [(self._attempts[key], proof, key in self._resent) for key, proof in proofs.items()]
         with self._db.write() as tx:        # one transaction for all that is done, not one for each
-            ended = {
-                key: self._attempts[key].done_in(tx, proof, resent=key in self._resent) for key, proof in proofs.items()
-            }
+            ended = dict(zip(proofs, done_all(tx, done, self._clock()), strict=True))
         for key, answer in said.items():
             if key not in proofs:
                 error = answer if isinstance(answer, Exception) else TypeError("neither a receipt nor an error")

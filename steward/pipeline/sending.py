@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,14 +105,14 @@ class Attempt:
     """One try, from the first byte to the result."""
 
     _db: Database
-    _begun: Claim
+    begun: Claim
     _sink: Sink
     _class: DeliveryClass
     _clock: Callable[[], datetime]
     _pace: Pace
 
     def run(self, resent: bool) -> Outcome:
-        row = self._begun.row
+        row = self.begun.row
         late = is_late(row, self._clock())
         # A first try cannot have happened before; a class A target needs no asking unless sending is over.
         look = row.attempts > 1 and (self._class is DeliveryClass.B or (late and self._class is DeliveryClass.A))
@@ -141,53 +141,48 @@ class Attempt:
     def done(self, proof: Receipt, resent: bool = False) -> Outcome:
         """Write down that it is done."""
         with self._db.write() as tx:
-            return self.done_in(tx, proof, resent)
-
-    def done_in(self, tx: Connection, proof: Receipt, resent: bool = False) -> Outcome:
-        """As `done`, within a transaction of others."""
-        kept = outbox.complete(tx, self._begun, proof, self._clock())
-        return _outcome("found" if proof.found else "delivered", kept, resent)
+            return done_all(tx, [(self, proof, resent)], self._clock())[0]
 
     def _end(self, what: str, text: str, outcome: str = "give_up") -> Outcome:
         with self._db.write() as tx:
             now = self._clock()
             if what == "failed":
-                kept = outbox.fail(tx, self._begun, now, text, outcome)
+                kept = outbox.fail(tx, self.begun, now, text, outcome)
             elif what == "unknown":
-                kept = outbox.unknown(tx, self._begun, now, text)
+                kept = outbox.unknown(tx, self.begun, now, text)
             else:
-                kept = outbox.expire(tx, self._begun, now)
+                kept = outbox.expire(tx, self.begun, now)
         return _outcome(what, kept)
 
     def _gone(self, text: str) -> Outcome:
         """The receiver wants nothing more: a listener has ended, with all that waits for it."""
-        row = self._begun.row
+        row = self.begun.row
         with self._db.write() as tx:
             now = self._clock()
-            kept = outbox.fail(tx, self._begun, now, text)
+            kept = outbox.fail(tx, self.begun, now, text)
             if kept and isinstance(row.action, TellListener):
                 listeners.end(tx, row.action.listener_id, now, "its receiver answered 410")
         return _outcome("failed", kept)
 
     def _rate_limited(self, error: RateLimited) -> Outcome:
-        asked = error.retry_after_s if error.retry_after_s is not None else 2.0 ** (self._begun.row.attempts - 1)
+        asked = error.retry_after_s if error.retry_after_s is not None else 2.0 ** (self.begun.row.attempts - 1)
         wait = min(max(asked, 1.0), MOST_RETRY_AFTER_S if error.retry_after_s is not None else 60.0)
         with self._db.write() as tx:
             now = self._clock()
             until = now + timedelta(seconds=wait)
-            kept = outbox.again(tx, self._begun, now, until, trouble=str(error), outcome="rate_limited")
-            outbox.pause(tx, self._begun.row.connection, until)
+            kept = outbox.again(tx, self.begun, now, until, trouble=str(error), outcome="rate_limited")
+            outbox.pause(tx, self.begun.row.connection, until)
         return Outcome("rate_limited" if kept else "fenced", rest_until=until)
 
     def _again(self, text: str, *, outcome: str = "try_again", down: bool = False, least_s: float = 0.0) -> Outcome:
-        row = self._begun.row
+        row = self.begun.row
         if row.tries >= len(SCHEDULE_S):
             return self._end("failed", f"{text} Given up after {row.attempts} tries; then run: {_retry(row)}", outcome)
         wait = max(delay_s(row.key, row.tries, row.attempts), least_s)
         with self._db.write() as tx:
             now = self._clock()
             due = now + timedelta(seconds=wait)
-            kept = outbox.again(tx, self._begun, now, due, trouble=text, outcome=outcome)
+            kept = outbox.again(tx, self.begun, now, due, trouble=text, outcome=outcome)
         return Outcome("later" if kept else "fenced", down=down)
 
     def _in_doubt(self, text: str, look: bool) -> Outcome:
@@ -196,14 +191,14 @@ class Attempt:
         if self._class is DeliveryClass.C:
             return self._hold_or_resend(text)
         try:
-            proof = self._sink.find(self._begun.row.action, self._begun.row.key) if look else None
+            proof = self._sink.find(self.begun.row.action, self.begun.row.key) if look else None
         except Exception:  # noqa: BLE001  looking failed too; the row stays in doubt and is looked for later
             proof = None
         # "Not there" counts only once the target's search has caught up with its writes.
         return self.done(proof) if proof else self._again(text, outcome="unknown", least_s=self._pace.settle_s)
 
     def _hold_or_resend(self, text: str) -> Outcome:
-        row = self._begun.row
+        row = self.begun.row
         with self._db.read() as tx:
             doubts = _doubts(tx, row)
         if row.on_unknown == "resend" and doubts < MOST_DOUBTS:
@@ -212,7 +207,7 @@ class Attempt:
 
     def _bug(self, error: Exception) -> Outcome:
         """A connector may raise only what the contract names; its text may hold anything, so it is not kept."""
-        row = self._begun.row
+        row = self.begun.row
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{'/'.join(Path(frames[-1].filename).parts[-3:])}:{frames[-1].lineno}" if frames else "nowhere"
         text = f'{type(error).__name__} at {place} while sending to "{row.connection}". This is a bug; report it.'
@@ -221,6 +216,13 @@ class Attempt:
         if row.tries + 1 >= MOST_BUGS:
             return self._end("failed", f"{text} Then run: {_retry(row)}", "bug")
         return self._again(text, outcome="bug", least_s=self._pace.settle_s)
+
+
+def done_all(tx: Connection, done: Sequence[tuple[Attempt, Receipt, bool]], now: datetime) -> list[Outcome]:
+    """Write down that these are done, each with its proof and whether it may have been done before."""
+    closed = outbox.complete_all(tx, [(attempt.begun, proof) for attempt, proof, _ in done], now)
+    return [_outcome("found" if proof.found else "delivered", attempt.begun.row.key in closed, resent)
+            for attempt, proof, resent in done]
 
 
 def is_late(row: OutboxRow, now: datetime) -> bool:
