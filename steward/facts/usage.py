@@ -106,7 +106,7 @@ def facts(
         return pl.DataFrame(schema={"account_id": pl.String, "as_of.usage": INSTANT})
     calendar = calendar_of([(last - day).days for day in days], HISTORY_DAYS)
     known = {window: calendar.knows(0, window) for window in WINDOWS}
-    summed = totals(_runs_of(feeds, present, last), present).with_columns(
+    summed = totals(*_runs_of(feeds, present, last), present).with_columns(
         pl.min_horizontal("first", pl.lit(HISTORY_DAYS - 1)).alias("first"),
     ).join(first_days(calendar, WINDOWS), on="first", how="left")
     features = [metric for metric in present if metric not in NOT_FEATURES]
@@ -127,17 +127,27 @@ def facts(
     )
 
 
-def _runs_of(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> pl.DataFrame:
-    """What all feeds say of their accounts. By the feed's own ids first: there are far fewer runs than days to find the
-    account of."""
-    found = []
+def _runs_of(feeds: Sequence[Feed], metrics: Sequence[str], last: date) -> tuple[pl.DataFrame, pl.Series]:
+    """What all feeds say of their accounts, and the ids of these; `at` is the account's place among them.
+
+    By the feed's own ids first: there are far fewer runs than days to find the account of.
+    """
+    found, whose = [], []
     for feed in feeds:
         named = feed.rows.collect_schema().names()
         few = feed.accounts is not None and feed.accounts.height <= _FEW
         rows = runs(feed.rows, [metric for metric in metrics if metric in named], last, few=few)
-        found.append(rows.rename({"id": "account_id"}) if feed.accounts is None else
-                     rows.join(feed.accounts, on="id").drop("id"))
-    return pl.concat(found, how="diagonal")
+        found.append(rows)
+        whose.append(rows.select("id", account_id="id").unique(maintain_order=True) if feed.accounts is None
+                     else feed.accounts)
+    ids = pl.concat([accounts["account_id"] for accounts in whose]).unique(maintain_order=True)
+    places = ids.to_frame().with_row_index("at")
+    for number, (rows, accounts) in enumerate(zip(found, whose, strict=True)):
+        known = accounts.join(places, on="account_id").select("id", "at")
+        at = rows.select("id").join(known, on="id", how="left", maintain_order="left")["at"]
+        placed = rows.drop("id").with_columns(at)
+        found[number] = placed.filter(at.is_not_null()) if at.has_nulls() else placed
+    return pl.concat(found, how="diagonal"), ids
 
 
 @lru_cache(maxsize=256)

@@ -8,11 +8,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from steward.store import bulk
 from steward.store import lake as lakes
 from steward.store.database import alone
-from steward.store.schema import identity
 
 if TYPE_CHECKING:
     from steward.store.database import Database
@@ -157,11 +157,13 @@ def _added_up(rows: pl.DataFrame, several: pl.Series) -> pl.DataFrame:
 
 
 def _who(tx: Connection, account_ids: Iterable[str] | None) -> pl.DataFrame:
-    query = select(identity.c.connection, identity.c.external_id, identity.c.account_id)
     wanted = None if account_ids is None else sorted(set(account_ids))
+    query = "SELECT connection, external_id, account_id FROM identity"
     if wanted is not None and len(wanted) <= _FEW:
-        query = query.where(identity.c.account_id.in_(wanted))
-    rows = tx.execute(query).fetchall()
+        among, ids = bulk.among(tx, "account_id", wanted)
+        rows = bulk.fetch(tx, f"{query} WHERE {among}", ids)
+    else:
+        rows = bulk.fetch(tx, query)
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
     who = pl.DataFrame({
         name: pl.Series(column, dtype=pl.String)
