@@ -33,6 +33,7 @@ from steward.model.errors import (
 T = TypeVar("T")
 SYSTEM = "salesforce"
 _MOST_WORDS = 300
+_RENEWALS = 2                               # of a token in one call: a new one may die too, then access is denied
 _BELIEVED = timedelta(minutes=5)            # how long what the org told of its calls is believed
 _LATER = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVER_UNAVAILABLE"})
 _NO_KEY = (PyJWTError, ValueError, TypeError)
@@ -44,7 +45,7 @@ class NoSuchObject(RecordRejected):
 
 
 class Client:
-    """One org. Nothing is called before the first use; a token that died is renewed once in a call."""
+    """One org. Nothing is called before the first use; a token that died is renewed, twice in a call at most."""
 
     def __init__(self, settings: SalesforceSettings, tools: Tools) -> None:
         self._settings, self._tools = settings, tools
@@ -228,10 +229,12 @@ class Client:
     def _call(self, what: str, call: Callable[[Salesforce], T], *, write: bool) -> T:
         signed_in = self._signed_in()
         self._keep_reserve(what)
-        try:
-            return self._try(what, call, signed_in, write=write)
-        except _DeadToken:
-            return self._try(what, call, self._signed_in(instead_of=signed_in), write=write, renewed=True)
+        for _ in range(_RENEWALS):
+            try:
+                return self._try(what, call, signed_in, write=write)
+            except _DeadToken:
+                signed_in = self._signed_in(instead_of=signed_in)
+        return self._try(what, call, signed_in, write=write, renewed=True)
 
     def _try(
         self, what: str, call: Callable[[Salesforce], T], sf: Salesforce, *, write: bool, renewed: bool = False,

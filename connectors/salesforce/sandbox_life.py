@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.salesforce.org import Org
 from connectors.salesforce.schema import PREFIXES
-from connectors.salesforce.soql import written
+from connectors.salesforce.soql import instant, written
 from connectors.salesforce.tables import make_id
 
 LATEST_COMMIT = timedelta(minutes=8)        # how long a transaction stays open, at most
@@ -64,7 +64,8 @@ class Life:
         table, row = self._any()
         if row is None:
             return None
-        began = self._now() - LATEST_COMMIT * self._chance.random()
+        # A row is locked while its transaction is open: its stamp never goes back.
+        began = max(self._now() - LATEST_COMMIT * self._chance.random(), instant(row["SystemModstamp"]))
         name, value = self._change(table, row)
         self._org.load(table, [{"Id": row["Id"], "SystemModstamp": written(began), name: value}])
         return f"{table} {row['Id']}: {name} committed now, stamped {written(began)}"

@@ -17,6 +17,7 @@ _EMAIL = re.compile(r"[^@\s<>\"',;:()\[\]\\]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)")
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?")
 _NOT_WORD = re.compile(r"\W+")
 _SHOWN = 60
 
@@ -47,18 +48,25 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> float:
+    """A number, also one that stands in a text field: somebody may change the type of a field."""
+    value = _plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
         raise ValueError(f"{_shown(value)} is no number")
     return float(value)
 
 
 def integer(value: object) -> int:
-    """A whole number; number fields say 25.0."""
+    """A whole number; number fields say 25.0, text fields "25"."""
+    value = _plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
         raise ValueError(f"{_shown(value)} is no number")
     if value != int(value):
         raise ValueError(f"{_shown(value)} is no whole number")
     return int(value)
+
+
+def _plain(value: object) -> object:
+    return Decimal(value.strip()) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
 
 
 def boolean(value: object) -> bool:
