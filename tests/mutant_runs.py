@@ -192,13 +192,20 @@ def _codes(code: CodeType) -> list[CodeType]:
     return found
 
 
-def chosen(reach: Reach, change: Change, kills: Mapping[tuple[str, str], int], within_s: float) -> list[str]:
+def chosen(
+    reach: Reach, change: Change, kills: Mapping[tuple[str, str], int], within_s: float, *, in_turn: bool = False,
+) -> list[str]:
+    """The tests to run, the most hopeful first; `in_turn`: the best of each file, then the second best of each, …."""
     def hope(test: str) -> float:
         """High where a test reaches much of the module and little else, has killed there, and is quick."""
         aim = len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
         return aim * (1 + kills.get((change.module, test), 0)) / (0.05 + reach.seconds[test])
 
     tests = sorted(reach.tests(change), key=hope, reverse=True)
+    if in_turn:
+        before = Counter[str]()
+        places = {test: before.update([test.split("::")[0]]) or before[test.split("::")[0]] for test in tests}
+        tests.sort(key=places.__getitem__)
     spent, taken = 0.0, list[str]()
     for test in tests:
         if len(taken) >= 3 and spent + reach.seconds[test] > within_s:

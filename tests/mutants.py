@@ -265,8 +265,8 @@ def _tell(out: Any, functions: list[int], runner: Runner, reach: Reach, changes:
 
 
 def _fresh(folder: Path, mutant: Mutant, change: Change, reach: Reach, within_s: float) -> str:
-    """What runs at import needs everything imported anew: slower, so fewer tests."""
-    tests = chosen(reach, change, {}, within_s)[:40]
+    """What runs at import needs everything imported anew. Any test of the module may tell, so those of each file in turn."""
+    tests = chosen(reach, change, {}, within_s, in_turn=True)
     if not tests:
         return NOTHING_REACHES
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from math import ceil, floor, inf, nextafter
+from math import ceil, floor, inf
 from typing import Any
 
 from steward.engine.expression import Leaf, holds
@@ -114,11 +114,9 @@ def _numbers(spec: FactSpec, literals: list[float]) -> Iterator[float]:
 def _between(left: float, right: float, whole: bool) -> float | None:
     """A value strictly between; a round one where there is room; None where there is none."""
     if left == -inf:
-        below = 0 if right == inf else ceil(right) - 1
-        return below if below < right else nextafter(right, -inf)
+        return 0 if right == inf else ceil(right) - 1
     if right == inf:
-        above = floor(left) + 1
-        return above if above > left else nextafter(left, inf)
+        return floor(left) + 1
     half = (left + right) / 2
     for near in (floor(half), floor(half) + 1, floor(left) + 1):
         if left < near < right:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import floor, inf
 from typing import Any
 
 from steward.engine.literals import normal
@@ -13,6 +14,7 @@ _NUMBER = r"[+-]?[0-9][0-9_]*(\.[0-9]+)?"
 _ORDER, _SAME = "(<=|>=|==|!=|<|>)", "(==|!=)"
 _WORD = r"(\"[^\"]*\"|'[^']*'|[^\s\[\"'][^\[]*?)"
 _MOST_EXAMPLES = 2
+_USUAL = {FactType.NUMBER: 60, FactType.INTEGER: 3, FactType.RATIO: 0.1, FactType.MONEY: 10_000, FactType.DAYS: 30}
 
 
 def condition_defs(catalog: Mapping[str, FactSpec]) -> dict[str, Any]:
@@ -69,7 +71,6 @@ def _literal(spec: FactSpec) -> str:
 
 
 def _example(spec: FactSpec) -> str:
-    number = next((bound for bound in (spec.low, spec.high) if bound is not None), 0)
     match spec.type:
         case FactType.TEXT:
             return next(iter(spec.one_of), "something")
@@ -78,4 +79,7 @@ def _example(spec: FactSpec) -> str:
         case FactType.DATE:
             return "2026-12-31"
         case _:
-            return normal((number,), ">=", spec)
+            low, high = -inf if spec.low is None else spec.low, inf if spec.high is None else spec.high
+            # Not the lowest value: everything is at least that, and the checker says so.
+            number = next(each for each in (_USUAL[spec.type], high, low + 1) if low < each <= high)
+            return normal((int(number) if number == floor(number) else number,), ">=", spec)

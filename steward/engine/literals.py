@@ -66,10 +66,10 @@ def normal(values: tuple[Scalar, ...], op: str, spec: FactSpec) -> str:
     """
     if op in ("in", "not in"):
         return f"[{', '.join(_normal(value, spec, in_list=True) for value in values)}]"
-    return _normal(values[0], spec) if values else ""
+    return _normal(values[0], spec, in_list=False) if values else ""
 
 
-def _normal(value: Scalar, spec: FactSpec, *, in_list: bool = False) -> str:
+def _normal(value: Scalar, spec: FactSpec, *, in_list: bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date):

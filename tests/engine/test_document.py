@@ -139,3 +139,25 @@ def test_what_was_stored_and_is_no_json_is_refused_in_words() -> None:
     """A row that somebody edited by hand stops that playbook, with its name, and nothing else."""
     with pytest.raises(PlaybookError, match=r"(?s)STW101.*not what was stored.*drop@7c1e.*apply the playbook again"):
         read_json("{", "drop@7c1e")
+
+
+@pytest.mark.parametrize(("text", "length"), [("a: b\n", 1), ("a: bcd\n", 3), ("a: 'b'\n", 3), ("a: |\n  b\n", 1), ("a:\n", 1)])
+def test_a_place_is_as_long_as_what_stands_there(text: str, length: int) -> None:
+    """One caret more points at what is right."""
+    node = read(text, "a.yaml")
+
+    assert isinstance(node, Block)
+    assert (value := node.get("a"))
+    assert value.mark.length == length
+
+
+def test_a_file_may_be_as_large_as_is_said() -> None:
+    """The bound includes itself."""
+    assert read("a: b\n#" + "x" * (MOST_BYTES - 6), "a.yaml")
+    assert refused("a: b\n#" + "x" * (MOST_BYTES - 5))[0][0] == "STW108"
+
+
+@pytest.mark.parametrize("text", ["a: \x07\n", "\x00", "a: [\n"])
+def test_what_is_no_yaml_at_all_has_its_code(text: str) -> None:
+    """The code is what one searches for."""
+    assert {code for code, *_ in refused(text)} == {"STW101"}

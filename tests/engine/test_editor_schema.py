@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from steward.engine.editor_schema import USAGE, playbook_schema
-from steward.engine.field_table import FIELD_TABLE, MODIFIER_TABLE, STEP_TABLE, names
-from steward.engine.load import playbook_files
+from steward.engine.field_table import FIELD_TABLE, MODIFIER_TABLE, NEEDED, RUNG_TABLE, STEP_TABLE, FieldDoc, names
+from steward.engine.load import examine, playbook_files
 from steward.facts.catalog import catalog as whole_catalog
 from steward.model.facts import FactSpec
 
@@ -149,3 +151,91 @@ def test_every_default_is_a_value_that_may_stand() -> None:
 
     assert {"timeout", "again_after", "mode", "priority", "subject", "limit", "holdout"} <= set(given)
     assert [each.message for each in validator.iter_errors(given)] == []
+
+
+def test_every_example_beside_a_fact_is_a_condition_that_the_reader_takes() -> None:
+    """Completion writes it into the file; whatever the catalog, it must be right where it stands."""
+    leaf = schema()["$defs"]["leaf"]
+    asked = [(way, example) for way in leaf["anyOf"] for example in way["examples"]]
+
+    assert leaf["description"].startswith("One comparison")
+    for way, example in asked:
+        assert re.search(way["pattern"], example), example
+        assert way["description"]
+        subject = FACTS[example.split(" ", 1)[0]].subject
+        assert examine(f"id: a\ntitle: A\nwhy: B\nsubject: {subject}\nfor: 1d\nwhen: '{example}'\ndo: [{{wait: 1d}}]\n", "it.yaml", FACTS)[0]
+    by_facts = {frozenset(found): len(way["examples"]) for way in leaf["anyOf"]
+                if (found := re.findall(r"[a-z_0-9]+(?:\\\.[a-z_0-9]+)+", way["pattern"].split(")")[0]))}
+    assert all(count == min(2, len(names_)) for names_, count in by_facts.items())
+    assert {way["description"] for way in leaf["anyOf"]} >= {FACTS["account.lifecycle"].meaning}
+    assert any(way["description"].startswith("days: ") and "renewal.days_left" in way["description"] for way in leaf["anyOf"])
+
+
+@pytest.mark.parametrize(("condition", "right"), [
+    ("{all: [health.score < 3]}", True), ("{all: []}", False), ("{all: health.score < 3}", False), ("{not: health.score < 3}", True),
+    ("{not: [health.score < 3]}", False), ("{all: [health.score < 3], any: [health.score < 3]}", False),
+    ("{all: [health.score < 3], why: x}", False), ("{any: [{not: {all: [health.score is unknown]}}]}", True), ("{}", False),
+    ("subscription.starts_on == 2026-12-31", None), ("account.do_not_contact >= true", False), ("account.do_not_contact == true", True),
+    ("account.lifecycle > customer", False), ("renewal.days_left <= 14 days", True), ("account.arr > 1_000k USD", True),
+])
+def test_a_condition_is_marked_where_the_reader_would_refuse_it(condition: str, right: bool | None) -> None:
+    """Groups nest, and hold what the reader takes and nothing else."""
+    text = f"id: a\ntitle: A\nwhy: B\nwhen: {condition}\ndo: [{{wait: 1d}}]\n"
+
+    assert right is None or (faults(text) == []) is right
+
+
+@pytest.mark.parametrize(("was", "becomes"), [
+    ("id: everything", "id: Everything"), ("by: [account.segment]", "by: []"), ("changes: [c]", "changes: [[c]]"),
+    ("changes: [c]", "changes: [a, b, c, d]"), ("within: 30d, of", "within: 30h, of"), ("via: slack, send", "via: 's l', send"),
+    ("needs: [call]", "needs: [Call]"), ("timeout: 60d", "timeout: [60d]"), ("share: 10%", "share: 10"),
+    ("fields: {ARR:", "fields: {ARR: [x], B:"), ("title: T,", "title: [T],"), ("owner: cs-ops", "owner: {a: b}"),
+])
+def test_a_value_of_the_wrong_shape_is_marked(was: str, becomes: str) -> None:
+    """A list where a word belongs, a word where a list does."""
+    assert was in ALL_OF_IT
+    assert faults(ALL_OF_IT.replace(was, becomes, 1))
+
+
+def test_texts_and_patterns_have_an_example_beside_them() -> None:
+    """Of a field that may hold anything of a shape, the shape is shown; of one of a few words the words are."""
+    told = dict(described(schema()))
+
+    assert told["title"]["examples"] == [next(doc.shape for doc in FIELD_TABLE if doc.name == "title")]
+    assert told["for"]["examples"] == [next(doc.shape for doc in FIELD_TABLE if doc.name == "for")]
+    assert "examples" not in told["subject"]
+    assert "examples" not in told["priority"]
+
+
+INSIDE = [(kind, doc) for kind in STEP_TABLE if kind.fields and kind.name != "branch" for doc in kind.fields]
+
+
+@pytest.mark.parametrize(("kind", "doc"), INSIDE, ids=lambda each: each.name)
+def test_the_example_of_every_field_of_a_step_is_right(kind: FieldDoc, doc: FieldDoc) -> None:
+    """The pages show them one by one; each is taken with what else is needed, and its default changes nothing."""
+    def step(**more: str) -> str:
+        parts = {each.name: each.shape for each in kind.fields if each.default == NEEDED} | more
+        return f"[{{{kind.name}: {{{', '.join(f'{name}: {_quoted(shape)}' for name, shape in parts.items())}}}}}]"
+
+    def read_in(do: str) -> Any:
+        text = f"id: a\ntitle: A\nwhy: B\nwhen: health.score < 60\nfor: 1d\ndo: {do}\n"
+        found, wrong = examine(text, "it.yaml", FACTS)
+        assert found, (text, wrong)
+        return found.do
+
+    assert read_in(step(**{doc.name: doc.shape}))
+    if doc.default not in (NEEDED, "none") and " " not in doc.default:
+        assert read_in(step(**{doc.name: doc.default})) == read_in(step())
+
+
+@pytest.mark.parametrize("doc", RUNG_TABLE, ids=lambda each: each.name)
+def test_the_example_of_every_field_of_a_rung_is_right(doc: FieldDoc) -> None:
+    """The same for whom the escalation calls."""
+    parts = {"after": "2bd", "to": "csm", doc.name: doc.shape}
+    rung = ", ".join(f"{name}: {shape}" for name, shape in parts.items())
+
+    assert faults(f"id: a\ntitle: A\nwhy: B\nwhen: health.score < 60\ndo: [{{wait: 1d}}]\nescalate: [{{{rung}}}]\n") == []
+
+
+def _quoted(shape: str) -> str:
+    return shape if shape.startswith("[") else json.dumps(shape)

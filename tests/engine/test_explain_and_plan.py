@@ -14,6 +14,7 @@ from steward.engine.calendars import Calendar
 from steward.engine.clocks import after
 from steward.engine.explain import Standing, explain
 from steward.engine.gates import Gates
+from steward.engine.holdout import arm_of
 from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
 from steward.engine.lifecycle import advance
 from steward.engine.look import Look, Verdicts
@@ -466,3 +467,61 @@ def test_a_plan_lists_the_dearest_first_and_sums_by_owner_and_account(
     assert [(each.owner, each.enters, each.leaves, each.held, each.arr) for each in found.owners] == [
         ("ana", 2, 0, 1, 12.0), ("", 1, 0, 0, 0.0), ("bo", 1, 0, 0, 9.0)]
     assert [(move.account_id, move.name, move.clause) for move in found.held] == [("e", "", "silenced: fair")]
+
+
+def test_a_plan_of_an_edit_names_the_line_that_was_edited(
+    example: Playbook, catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook], example_text: str,
+) -> None:
+    """Another clause may be nearer to turning; it is not what this person has just changed."""
+    wider = load(example_text.replace("<= 120", "<= 200"))
+    today = Today(frame(account(health__score=59.9, renewal__days_left=150)), catalog, NOW, HOURS, {}, {})
+
+    assert [move.clause for move in plan(wider, today, before=example).enters] == ["renewal.days_left <= 200 (150)"]
+    assert [move.clause for move in plan(wider, today).enters] == ["health.score < 60 (59.9)"]
+
+
+def test_a_plan_says_why_one_in_flight_would_leave(
+    example: Playbook, catalog: Mapping[str, FactSpec], pending: Enrollment,
+) -> None:
+    """An active one is cleared by `until`, and not as `when` is no longer true."""
+    since = NOW - timedelta(hours=9)
+    active = replace(pending, state=State.ACTIVE, arm=Arm.TREATMENT, entered_at=since, since=since, looked_at=since)
+    gone = replace(active, id="health_drop/acct_2/1", account_id="acct_2", subject_id="acct_2")
+    today = Today(frame(account(health__score=80.0)), catalog, NOW, HOURS, {"acct_1": active, "acct_2": gone}, {})
+
+    assert {(move.account_id, move.clause) for move in plan(example, today).leaves} == {
+        ("acct_1", "health.score >= 70 (80)"), ("acct_2", "nothing is known of it")}
+
+
+def test_a_condition_alone_needs_no_trigger_and_the_arm_is_that_of_the_account(
+    example: Playbook, catalog: Mapping[str, FactSpec],
+) -> None:
+    """Of a ramp half is acted on: explaining must say the arm that entering would give."""
+    half = replace(example, mode=Mode.RAMP, ramp=0.5)
+    told = {name: explain(half, account(name), catalog, NOW, Standing(HOURS)) for name in (f"acct_{at}" for at in range(12))}
+
+    assert {each.trigger for each in told.values()} == {""}
+    assert {name: each.gates.rpartition("arm: ")[2] for name, each in told.items()} == {
+        name: arm_of(half, name).value for name in told}
+    assert {arm_of(half, name) for name in told} == {Arm.TREATMENT, Arm.SHADOW}
+
+
+def test_what_is_not_any_of_several_is_told_once(catalog: Mapping[str, FactSpec], load: Callable[[str], Playbook]) -> None:
+    """Neither of two reasons may hold: one "not", and each reason on its line; what is equal stays in its order."""
+    playbook = load("""\
+id: it
+title: It
+why: To see it.
+when: {not: {any: [health.score < 20, health.score < 10, support.open_urgent >= 9]}}
+until: {any: [health.score < 61, health.score < 60, health.score < 59, health.score > 90]}
+do: [{message: {to: csm}}]
+""")
+    active = Enrollment("it/acct_1/1", "it", "v1", "acct_1", 1, State.ACTIVE, since=NOW, looked_at=NOW)
+    before = explain(playbook, account(), catalog, NOW, Standing(HOURS)).shown
+    after_entry = explain(playbook, account(), catalog, NOW, Standing(HOURS, active)).shown
+
+    assert [line[11:45].rstrip() for line in before] == [
+        "not: any: health.score < 20", "          health.score < 10", "          support.open_urgent >= 9"]
+    assert [line.split("until ")[-1][:25].strip() for line in after_entry if "until" in line] == [
+        "any: health.score < 61", "health.score < 60", "health.score < 59", "health.score > 90"]
+

@@ -233,6 +233,7 @@ def test_a_playbook_may_carry_its_own_messages() -> None:
     ("on_update: {migrate: {'do[1]': 'do[7]'}}", "STW119", 32, 'did you mean "do[0]"?'),
     ("compensate: {message: {to: csm}}", "STW106", 13, 'put "- " before it: - message: …'),
     ("escalate: [{after: 2bd, to: csm, via: 'my slack'}]", "STW106", 39, "write its name in steward.yaml, as slack"),
+    ("goal: {when: health.score >= 80, wihtin: 30d}", "STW103", 34, 'did you mean "within"?'),
     ("goal: {within: 30d}", "STW105", 7, "write: goal: {when: health.score >= 80, within: 60d}"),
     ("mode: {ramp: 25}", "STW106", 14, "write it as 25%"), ("messages: [a]", "STW106", 11, "write: health_drop: …"),
     ("messages: {m: {title: T}}", "STW105", 12, "add: sentence: …"),

@@ -46,3 +46,12 @@ def test_a_fact_without_a_bound_needs_no_date(catalog: Mapping[str, FactSpec]) -
 def test_ages_are_short(catalog: Mapping[str, FactSpec]) -> None:
     """They stand in every message."""
     assert [age_text(timedelta(minutes=each)) for each in (5, 60, 71 * 60, 73 * 60)] == ["5min", "1h", "71h", "3d"]
+
+
+def test_one_account_keeps_its_id_and_nothing_that_is_no_fact(catalog: Mapping[str, FactSpec]) -> None:
+    """A verdict without its account could be filed under another."""
+    row = {"account_id": "acct_1", "health.score": 50.0, "as_of.health": NOW, "usage.active_users.change_28d": 0.1,
+           "as_of.usage": NOW - timedelta(days=9), "nonsense": 1}
+
+    assert freshen_row(row, catalog, NOW) == {"account_id": "acct_1", "health.score": 50.0, "usage.active_users.change_28d": None}
+    assert freshen_row({}, catalog, NOW) == {"account_id": None}

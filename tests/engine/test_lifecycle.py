@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from steward.engine.calendars import Calendar
 from steward.engine.gates import Gates
 from steward.engine.holdout import arm_of
-from steward.engine.language import Mode, Playbook, in_order
+from steward.engine.language import Backlog, Mode, Playbook, in_order
 from steward.engine.lifecycle import advance
 from steward.engine.look import Advance, Look, Verdicts
 from steward.model.enrollments import Arm, Enrollment, State
@@ -365,3 +366,12 @@ def test_inhibitors_go_first(load: Callable[[str], Playbook]) -> None:
 
     assert [each.id for each in in_order((two, one))] == ["it", "sale"]
     assert [each.id for each in in_order((two, ring))] == ["sale", "it"]
+
+
+def test_who_comes_after_it_was_switched_on_is_no_backlog(life: Any, made: Any) -> None:
+    """ "Ignore the backlog" is about the first day only."""
+    one = life(made(backlog=Backlog.IGNORE))
+    one.look(0, when=True)
+
+    assert one.state == "active"
+    assert not Look(one.playbook, "acct_1", Verdicts({}), START, HOURS).switched_on

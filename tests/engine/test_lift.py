@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from steward.engine.lift import Unit, measure, power
+from steward.engine.lift import HYPOTHETICAL_SHARES, Unit, measure, power
 from steward.model.enrollments import Arm
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -126,3 +126,9 @@ def test_the_first_weeks_that_show_anything_are_named_beside_the_year() -> None:
     assert [each.effect is not None for each in seldom.reaches] == [False, False, False, False, True]
     assert "weeks nothing" not in seldom.says
     assert seldom.says.endswith("An outcome is known 30 days after the entry.")
+
+
+def test_the_shares_that_a_playbook_without_a_holdout_could_have_are_shares() -> None:
+    """Before the start each of them is told with what it could show."""
+    assert sorted(HYPOTHETICAL_SHARES) == list(HYPOTHETICAL_SHARES)
+    assert all(0 < each <= 0.5 for each in HYPOTHETICAL_SHARES)

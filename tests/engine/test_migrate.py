@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from steward.engine.clocks import when_mark
 from steward.engine.durations import Duration
+from steward.engine.expression import All, Not
+from steward.engine.expression import Any as Any_
 from steward.engine.language import Arm, Branch, CtaStep, MessageStep, Rung, Step, Wait
 from steward.engine.migrate import END, migrate, step_images
 from steward.model.enrollments import State
@@ -247,3 +250,21 @@ def test_two_steps_of_one_id_are_not_both_led_to_the_same_one(made: Any) -> None
     new = made(Step(TELL, "do[0]", id="word"), Step(CTA, "do[1]", id="work"), version="v2", step_map=(("do[0]", "do[0]"),))
 
     assert step_images(old, new) == [("do[0]", "do[0]"), ("do[1]", None)]
+
+
+def test_who_has_done_all_is_shown_at_the_end(life: Any, made: Any) -> None:
+    """The command prints "at end", and the audit keeps the word."""
+    one = life(made(TELL))
+    one.look(0, when=True)
+
+    assert migrate(one.open, one.playbook, made(TELL, version="v2")).mapped == "end"
+
+
+def test_the_mark_of_when_changes_with_what_it_asks(made: Any, fact: Any) -> None:
+    """Who waits starts anew where something else is asked, and keeps its clock where only the layout changed."""
+    asked = [fact("a"), fact("b"), Not(fact("a")), Not(fact("b")), All((fact("a"), fact("b"))), Any_((fact("a"), fact("b"))),
+             All((fact("b"), fact("a"))), Not(All((fact("a"),)))]
+    marks = [when_mark(made(when=each, version=str(at))) for at, each in enumerate(asked)]
+
+    assert len(set(marks)) == len(asked)
+    assert when_mark(made(when=fact("a"), version="other", priority=9)) == marks[0]

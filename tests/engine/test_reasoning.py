@@ -19,6 +19,7 @@ from steward.engine.language import (
     Arm,
     Branch,
     CtaStep,
+    EmailDraftStep,
     Goal,
     MessageStep,
     OnUpdate,
@@ -33,6 +34,7 @@ from steward.engine.language import (
 from steward.engine.load import examine
 from steward.engine.proofs import FALSE, NOT_TRUE, TRUE, UNKNOWN, NotDecided, Proofs
 from steward.engine.reasoning import check_folder, warn_about
+from steward.engine.retrigger import feeds, value_written
 from steward.model.facts import FactSpec, FactType
 
 HEAD = "id: it\ntitle: It\nwhy: Because.\ndo: [{message: {to: csm}}]\n"
@@ -427,3 +429,70 @@ def test_a_wait_that_some_skip_leaves_nothing_sure(advise: Callable[..., list[Fi
 
     assert codes(advise("{all: [health.score < 60, account.arr is known]}", do=steps("account.arr > 5k USD"))) == []
     assert codes(advise(do=steps("{all: [health.score < 40, health.score > 50]}"))) == [("STW120", "error"), ("STW156", "error")]
+
+
+def test_parts_that_hang_together_over_a_third_are_not_decided_apart() -> None:
+    """What was chosen for the first pair leaves nothing for the second; another choice does, and must be found."""
+    words = tuple("abcdef")
+    specs = {name: FactSpec(name, FactType.TEXT, "", "", "crm", one_of=words) for name in ("x.x", "y.y", "z.z", "w.w")}
+
+    def equal(fact: str, word: str) -> Leaf:
+        return Leaf(fact, "==", (word,), word)
+
+    pairs = [(("x.x", "a"), ("y.y", "a")), (("y.y", "a"), ("z.z", "a")), (("x.x", "b"), ("w.w", "e")), (("w.w", "d"), ("x.x", "c"))]
+    condition = All(tuple(AnyOf((equal(*one), equal(*other))) for one, other in pairs))
+    found = Proofs([condition], specs).example((condition, TRUE))
+
+    assert found is not None
+    assert closure(condition)(found) is True
+
+
+@pytest.mark.parametrize(("step", "other", "same"), [
+    (CtaStep("cta", "risk"), CtaStep("cta", "risk"), True), (CtaStep("cta", "risk"), CtaStep("cta", "lifecycle"), False),
+    (CtaStep("cta", "risk"), CtaStep("task", "risk"), True), (EmailDraftStep("champion"), EmailDraftStep("champion"), True),
+    (EmailDraftStep("champion"), EmailDraftStep("sponsor"), False), (MessageStep(("csm", "role:x")), MessageStep(("role:x",)), True),
+    (MessageStep(("csm",)), CtaStep("cta", "risk"), False), (Wait(Duration(1)), Wait(Duration(1)), False),
+])
+def test_the_same_kind_of_work_is_what_makes_a_duplicate(
+    folder: Callable[..., list[tuple[str, str, str]]], step: Anything, other: Anything, same: bool,
+) -> None:
+    """A call and a card about one account are two things; two cards are one too many."""
+    found = folder(("narrow", "health.score < 50", {"do": (Step(step, "do[0]"),)}),
+                   ("wide", "health.score < 60", {"do": (Step(other, "do[0]"),)}))
+
+    assert [code for code, *_ in found] == (["STW158"] if same else [])
+
+
+def test_who_inhibits_or_is_inhibited_is_no_duplicate(folder: Callable[..., list[tuple[str, str, str]]]) -> None:
+    """They were thought of together; nobody gets both."""
+    narrow, wide, other = (("narrow", "health.score < 50"), ("wide", "health.score < 60"), ("other", "renewal.days_left < 3"))
+    for first, second in (({"inhibited_by": ("wide", "other")}, {}), ({}, {"inhibited_by": ("other", "narrow")})):
+        assert folder((*narrow, first), (*wide, second), (*other, {})) == []
+    assert folder((*narrow, {"inhibited_by": ("other",)}), (*wide, {"inhibited_by": ("other",)}), (*other, {})) != []
+
+
+def test_a_duplicate_is_shown_at_its_when(catalog: Mapping[str, FactSpec], read_in: Read) -> None:
+    """The line that decides whom it enrols."""
+    narrow, wide = (_made(read_in, when, id=name, file="", marks={"when": Mark(5, 2)})
+                    for name, when in (("narrow", "health.score < 50"), ("wide", "health.score < 60")))
+
+    assert [(each.code, each.line, each.column) for each in check_folder([narrow, wide], catalog)] == [("STW158", 5, 2)]
+
+
+@pytest.mark.parametrize(("field", "name", "source", "feeds_it"), [
+    ("Health_Score__c", "health.score", "scorecard", True), ("score", "health.score", "scorecard", True),
+    ("HealthScore", "health.score", "scorecard", True), ("health.score", "health.score", "scorecard", True),
+    ("core", "health.score", "scorecard", False), ("health", "health.score", "scorecard", False),
+    ("CS_Risk__c", "account.risk_level", "account custom.CS_Risk__c", True), ("csRisk", "account.risk_level", "account custom.CS_Risk__c", True),
+    ("custom.CS_Risk__c", "account.risk_level", "account custom.CS_Risk__c", True), ("custom", "account.risk_level", "account custom.CS_Risk__c", False),
+    ("NumberOfEmployees", "account.employees", "account number_of_employees", True), ("risk", "account.risk_level", "crm", False),
+])
+def test_a_field_feeds_a_fact_of_its_name_or_of_its_source(field: str, name: str, source: str, feeds_it: bool) -> None:
+    """However each system writes it; but not whatever is only part of a name."""
+    assert feeds(field, FactSpec(name, FactType.NUMBER, "", source, "crm")) is feeds_it
+
+
+@pytest.mark.parametrize(("value", "written"), [("55", 55), ("{{ account.arr }}", None), ("5{5", None), ("high", None), ("{{55", None)])
+def test_what_a_step_writes_is_known_where_it_is_a_constant(value: str, written: object) -> None:
+    """What a template fills in, nobody knows before."""
+    assert value_written(UpdateStep("Health_Score__c", value), FactSpec("health.score", FactType.NUMBER, "", "", "crm")) == written

@@ -6,20 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
 from benchmarks.snapshots import frames
 from steward.engine.blocks import Block, block
-from steward.engine.calendars import ALWAYS_UTC
+from steward.engine.calendars import ALWAYS_UTC, Calendar
 from steward.engine.freshness import freshen
 from steward.engine.gates import Gates
 from steward.engine.language import Mode, Playbook
 from steward.engine.lifecycle import advance, cancel
 from steward.engine.load import load_playbook
 from steward.engine.look import Look, Verdicts
-from steward.engine.replay import Replay
+from steward.engine.replay import Replay, events_asked
 from steward.engine.sweep import opened_frame, sweep
 from steward.facts.catalog import catalog as real_catalog
 from steward.model.enrollments import Enrollment, State
@@ -227,3 +228,49 @@ def load_wide() -> Callable[[int], Playbook]:
         return load(SIMPLE + "escalate:\n" + lines)
 
     return made
+
+
+def test_events_that_come_together_each_let_somebody_in() -> None:
+    """Three deals closed on one afternoon are three handovers."""
+    playbook = load("id: ev\ntitle: E\nwhy: B.\nmode: live\ntrigger: {event: ticket.opened}\ndo: [{cta: {type: risk}}]\n")
+    known = START + timedelta(days=1, hours=2)
+    happened = [Event(f"crm/ticket/{name}/opened", "ticket.opened", "crm", name, "1", known, known) for name in ("a", "b", "c", "d")]
+
+    replay = played(playbook, [block(days({name: [50.0] * 4 for name in ("a", "b", "c")}))], events=happened)
+
+    assert [(each.account_id, (each.entered_at - START).days) for each in replay.entries] == [("a", 2), ("b", 2), ("c", 2)]
+    assert (events_asked(playbook), events_asked(load(SIMPLE))) == ("ticket.opened", "")
+
+
+def test_where_each_stood_is_told_at_the_first_snapshot_at_or_after_the_instant() -> None:
+    """Beside a real enrollment one wants to know why the replay has none."""
+    scores: dict[str, list[float | None]] = {"in": [50.0] * 9, "well": [90.0] * 9, "blind": [None] * 9, "late": [90.0, 90.0, *[50.0] * 7]}
+    probes = {name: [(f"{name}/{hours}", START + timedelta(hours=hours)) for hours in (24, 25, 72)] for name in (*scores, "nobody")}
+    replay = played(load(SIMPLE), [block(days(scores))], probes=probes)
+
+    told = {key: (each.stands, (each.at - START).days, each.since and (each.since - START).days, each.when) for key, each in replay.probed.items()}
+    assert {key: value for key, value in told.items() if "/24" in key or "/72" in key} == {
+        "in/24": ("pending", 1, 0, True), "in/72": ("active", 3, 2, True), "well/24": ("idle", 1, None, False),
+        "well/72": ("idle", 3, None, False), "blind/24": ("idle", 1, None, None), "blind/72": ("idle", 3, None, None),
+        "late/24": ("idle", 1, None, False), "late/72": ("pending", 3, 2, True),
+        "nobody/24": ("absent", 1, None, None), "nobody/72": ("absent", 3, None, None)}
+    assert {value[1] for key, value in told.items() if "/25" in key} == {2}
+
+
+def test_business_time_is_that_of_the_owner_of_each_account() -> None:
+    """Sixteen business hours from six in the morning UTC are over two days later in Berlin, and not yet in New York."""
+    playbook = load(SIMPLE.replace("for: 2d", "for: 16bh"))
+    snapshots = [(at, frame.with_columns(pl.Series("account.csm_timezone", ["Europe/Berlin", "America/Los_Angeles", None])))
+                 for at, frame in days({name: [50.0] * 9 for name in ("berlin", "coast", "nowhere")}, datetime(2026, 1, 5, 16, 30, tzinfo=UTC))]
+    asked: list[tuple[object, ...]] = []
+
+    def calendar_of(name: str, *zones: str | None) -> Calendar:
+        asked.append((name, *zones))
+        return Calendar(ZoneInfo(zones[0] or "UTC"))
+
+    replay = played(playbook, [block(snapshots)], calendar_of=calendar_of)
+
+    assert {each.account_id: (each.entered_at - snapshots[0][0]).days for each in replay.entries} == {
+        "berlin": 2, "coast": 2, "nowhere": 2}
+    assert ("owner", "America/Los_Angeles", None) in asked
+    assert played(load(SIMPLE), [block(snapshots)], calendar_of=calendar_of).columns.isdisjoint({"account.csm_timezone"})

@@ -88,3 +88,10 @@ def test_a_person_s_entry_and_another_version_are_named() -> None:
     assert why(real("a", 10, version="9a2b1111"), [played("a", 7)], probe("idle")).endswith(
         "on 2026-03-09; it entered on version 9a2b, this is 7c1e")
     assert why(real("a", 10, version="9a2b1111"), [], probe("absent")).endswith("; it entered on version 9a2b, this is 7c1e")
+
+
+def test_entries_at_the_very_ends_of_the_span_count() -> None:
+    """The first and the last snapshot are of the time that is compared."""
+    entries = [played("a", 0), played("a", 100), played("a", 100.01), played("a", -0.01)]
+
+    assert compare([], entries, {}, "", span=SPAN, tolerance=DAY).only_replayed == 2

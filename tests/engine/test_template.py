@@ -19,7 +19,7 @@ ROW: dict[str, Any] = {
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("{{ account.name }} pays {{ account.arr | money }}", "Acme pays 60,000 USD"),
-    ("{{account.arr}}", "60,000 USD"),
+    ("{{account.arr}}", "60,000 USD"), ("{{ account.arr | number }} of it", "60,000 of it"),
     ("{{ usage.active_users.change_28d | percent }}", "-31%"),
     ("{{ renewal.days_left | days }}", "1 day"),
     ("{{ health.score | number }}", "57.7"),

@@ -12,7 +12,7 @@ from steward.engine.load import load_file, read_folder
 from steward.model.errors import PlaybookError
 from steward.model.facts import FactSpec
 
-BROKEN = b"id: a\ntitle: Caf\xe9\n"             # as an old editor saves it
+BROKEN = b"id: a\nowner: cs\ntitle: Caf\xe9\n"             # as an old editor saves it
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_others_are_used(folder: Path, catalog: Mapping[str, FactSpec]) -> N
 
     assert [playbook.id for playbook in read.playbooks] == ["health_drop"]
     assert [(Path(each.file).name, each.line, each.message, each.help) for each in read.findings] == [
-        ("broken.yaml", 2, "the file is not UTF-8 text", "save it as UTF-8"),
+        ("broken.yaml", 3, "the file is not UTF-8 text", "save it as UTF-8"),
         ("gone.yaml", 1, "the file cannot be read: No such file or directory", "look at its path and rights")]
 
 
@@ -54,7 +54,7 @@ def test_message_templates_that_cannot_be_read_are_a_finding(
 
 def test_alone_it_is_refused_in_words(folder: Path, catalog: Mapping[str, FactSpec]) -> None:
     """Who names one file wants to know why it is not used."""
-    with pytest.raises(PlaybookError, match=r"broken\.yaml:2:11\n.*\n2 \| title: Caf�"):
+    with pytest.raises(PlaybookError, match=r"broken\.yaml:3:11\n.*\n3 \| title: Caf�"):
         load_file(folder / "broken.yaml", catalog)
 
 
