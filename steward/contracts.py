@@ -232,6 +232,7 @@ class Connector:
     load_sandbox: Callable[[], type[Sandbox]]
     streams: Mapping[str, Stream] = field(default_factory=dict)
     actions: Mapping[str, DeliveryClass] = field(default_factory=dict)
+    tells_deletions: bool = True            # else the nightly round compares ids, for which the source is a Refetch
     inbox: bool = False
     socket: bool = False                    # it can also be called on a line that we open
     folder: Path | None = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from steward.pipeline.editions import Unreadable
     from steward.pipeline.evaluate import EvaluateReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
+    from steward.pipeline.reconcile import Reconciled
     from steward.pipeline.sync import OnPage, SyncReport
     from steward.pipeline.tabulate import TabulateReport
     from steward.pipeline.writeback import WriteBackReport
@@ -175,6 +176,28 @@ class Hub:
 
         return audit(self.db, name, self.connectors[name], self.connection(name), self.sleep,
                      streams=streams, sample=sample)
+
+    def reconcile(
+        self, name: str, streams: Sequence[str] | None = None, *, confirmed: bool = False,
+    ) -> Reconciled:
+        """Make tombstones of what the source of the connection `name` has no more."""
+        from steward.pipeline.reconcile import reconcile
+
+        return reconcile(self.db, name, self.connectors[name], self.connection(name), self.clock, sleep=self.sleep,
+                         streams=streams, confirmed=confirmed)
+
+    def reconcile_silent(self) -> tuple[Reconciled, ...]:
+        """The same of every connection whose source tells of no deletions; one that is not there stops no other."""
+        from steward.pipeline.reconcile import Reconciled, StreamReconciled
+
+        found = []
+        for name, connector in self.connectors.items():
+            if connector.streams and not connector.tells_deletions:
+                try:
+                    found.append(self.reconcile(name))
+                except StewardError as error:
+                    found.append(Reconciled(name, (StreamReconciled("", trouble=str(error)),)))
+        return tuple(found)
 
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:
         """Derive the facts of all accounts, or of those named."""

@@ -52,6 +52,7 @@ CONNECTOR = Connector(
         "tasks": Stream(Noun.TASK, "Tasks, with those that Plays made of Steward's events."),
         "usage_events": Stream(Noun.USAGE_EVENT, "Events: each counts towards the metric of its name."),
     },
+    tells_deletions=False,
     actions={
         "open_cta": DeliveryClass.B, "log_touchpoint": DeliveryClass.A, "update_record": DeliveryClass.A,
     },

@@ -48,8 +48,22 @@ class Client:
         """One account by ChurnZero's own id; raises RecordRejected where there is none."""
         if not account_id.isdecimal():
             raise RecordRejected(f'churnzero: "{account_id}" is no account id of ChurnZero', "account_external_id")
-        what = f"read Account({account_id})"
-        answer = self._read.get(f"{_REST}Account({account_id})", what)
+        found = self.one("Account", account_id)
+        if found is None:
+            raise RecordRejected(f"churnzero: there is no Account({account_id}) any more (404)", "account_external_id")
+        return found
+
+    def one(self, entity: str, row_id: str) -> Row | None:
+        """One row by its id; None where there is none."""
+        if not row_id.isdecimal():
+            return None
+        what = f"read {entity}({row_id})"
+        try:
+            answer = self._read.get(f"{_REST}{entity}({row_id})", what)
+        except RecordRejected as error:
+            if "was answered 404" in str(error):
+                return None
+            raise
         return self._read.understood(answer, what, _object)
 
     def act(self, action: Mapping[str, object], what: str) -> None:

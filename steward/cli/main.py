@@ -40,6 +40,7 @@ _GROUPS = {
     "sync": ("Pull what changed from the connections, and how that stands.", {
         "pull": "Pull what changed (the same as `steward sync`).",
         "status": "Where each stream stands, what is refused, and what changed at the sources.",
+        "reconcile": "Find what the sources have no more, and let it go here too.",
         "audit": "Compare what is stored with the sources, field by field.",
     }),
     "accounts": ("The accounts and their facts.", {

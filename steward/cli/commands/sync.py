@@ -123,6 +123,32 @@ def audit(
     return int(not all(report.is_well for report in reports))
 
 
+def reconcile(
+    connection: Annotated[str, Parameter(help="Its name in steward.yaml.")], *,
+    stream: Annotated[str, Parameter(help="Only this stream.")] = "",
+    confirm: Annotated[bool, Parameter(negative="", help="So many are gone as it says: believe it.")] = False,
+    options: Options = DEFAULT,
+) -> int:
+    """Read CONNECTION whole; what it has no more is deleted here too. Where much is gone at once, it only says so."""
+    from steward.wiring import open_hub
+
+    with open_hub(options.config) as hub:
+        done = hub.reconcile(connection, [stream] if stream else None, confirmed=confirm)
+    if options.json:
+        show.as_json(done)
+        return int(not done.is_well)
+    show.table(("stream", "records", "gone at the source", "trouble"), [
+        (each.stream, each.live, each.gone, "held: too many at once" if each.held else each.trouble)
+        for each in done.streams])
+    held = sum(each.gone for each in done.streams if each.held)
+    gone = sum(each.gone for each in done.streams if not each.held)
+    again = f"sync reconcile {connection} --confirm"
+    show.line(f"{gone:,} records are gone and were let go" + (
+        f"; {held:,} more are held, as so many at once look like a broken source. If they are gone: "
+        f"{options.command(again)}" if held else f". Next: {options.command('evaluate')}"))
+    return int(not done.is_well)
+
+
 def _readable(hub: Hub, connections: Sequence[str], options: Options) -> list[str]:
     """The connections named, else all that have something to read. Raises ConfigError where there is none."""
     for name in connections:
