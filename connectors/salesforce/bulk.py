@@ -9,10 +9,11 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from connectors.salesforce.client import Client
+from connectors.salesforce.client import AnswerTooLarge, Client
 from connectors.salesforce.settings import SalesforceSettings
 from steward.contracts import Tools
 from steward.model.errors import AccessDenied, GiveUp, Unavailable
@@ -21,10 +22,11 @@ SYSTEM = "salesforce"
 LAST = "null"                               # the locator after the last part, in Salesforce's own word
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _PATIENCE_S = 1.0, 30.0, 600.0
 _CELLS_A_PART = 1_000_000
+_FEWEST = 50                                # rows of a part; fewer are not asked for
 _AT_WORK = ("Open", "UploadComplete", "InProgress")
 _NUMBERS = frozenset({"int", "double", "currency", "percent", "long"})
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 class JobGone(Exception):
@@ -69,22 +71,28 @@ class Bulk:
             self._tools.sleep(pause)
             waited, pause = waited + pause, min(pause * 2, _LONGEST_WAIT_S)
 
-    def part(self, job: str, locator: str, columns: Sequence[str], kinds: Mapping[str, str]) -> tuple[list[Row], str]:
-        """The rows of a part ("" is the first) in the types that the JSON of a query has, and the next part's locator.
+    def part(
+        self, job: str, locator: str, columns: Sequence[str], kinds: Mapping[str, str],
+    ) -> tuple[Iterator[Row], str]:
+        """The rows of a part ("" is the first) in the types that the JSON of a query has, read one after the other, and
+        the next part's locator.
 
         Raises:
             JobGone: as `wait`.
+            Unavailable: also while the rows are read, before the last of them: the part was cut short.
         """
         most = max(200, min(self._settings.bulk_page_size, _CELLS_A_PART // max(len(columns), 1)))
-        path = f"jobs/query/{job}/results?maxRecords={most}"
-        path += f"&locator={quote(locator, safe='')}" if locator else ""
-        headers, text = self._asked(lambda: self._client.text("part of a bulk query", path))
-        rows = list(_rows(text, columns, kinds))
-        count = headers.get("Sforce-NumberOfRecords", "")
-        if count.isdigit() and int(count) != len(rows):
-            raise Unavailable(f"{SYSTEM}: a part of a bulk query has {len(rows)} rows of {count} that were promised. "
-                              "Steward tries again later.")
-        return rows, headers.get("Sforce-Locator") or LAST
+        while True:
+            path = f"jobs/query/{job}/results?maxRecords={most}"
+            path += f"&locator={quote(locator, safe='')}" if locator else ""
+            try:
+                headers, text = self._asked(partial(self._client.text, "part of a bulk query", path))
+            except AnswerTooLarge:
+                if most < _FEWEST:
+                    raise
+                most //= 8
+                continue
+            return _counted(_rows(text, columns, kinds), headers), headers.get("Sforce-Locator") or LAST
 
     def _asked(self, call: Callable[[], Any]) -> Any:
         try:
@@ -93,6 +101,16 @@ class Bulk:
             raise
         except GiveUp as error:             # 404 gone, 409 of another version, 412 not complete any more
             raise JobGone(str(error)) from None
+
+
+def _counted(rows: Iterator[Row], headers: Mapping[str, str]) -> Iterator[Row]:
+    count, promised = 0, headers.get("Sforce-NumberOfRecords", "")
+    for row in rows:
+        count += 1
+        yield row
+    if promised.isdigit() and int(promised) != count:
+        raise Unavailable(f"{SYSTEM}: a part of a bulk query has {count} rows of {promised} that were promised. "
+                          "Steward tries again later.")
 
 
 def _rows(text: str, columns: Sequence[str], kinds: Mapping[str, str]) -> Iterator[Row]:

@@ -40,6 +40,10 @@ _NO_KEY = (PyJWTError, ValueError, TypeError)
 _QUOTA = frozenset({"REQUEST_LIMIT_EXCEEDED", "CONCURRENT_REQUEST_LIMIT_EXCEEDED"})
 
 
+class AnswerTooLarge(Unavailable):
+    """The answer is larger than is read; asked for less, Salesforce may answer with less."""
+
+
 class NoSuchObject(RecordRejected):
     """The org has no such object, or the user may not see it."""
 
@@ -340,6 +344,9 @@ class _DeadToken(Exception):
 
 
 def _broken(what: str, broken: Broken, *, write: bool) -> StewardError:
+    if broken.too_large and not write:
+        return AnswerTooLarge(f"{SYSTEM}: {what}: {broken}. Steward tries again later; "
+                              "where it stays so, map fewer fields.")
     if write and broken.sent:
         return OutcomeUnknown(f"{SYSTEM}: {what}: {broken}. Whether it was done is not known; "
                               "Steward looks before it tries again.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from connectors.salesforce.bulk import LAST, Bulk, JobGone
@@ -133,16 +134,20 @@ class Rows:
         size = self._settings.page_size
         while True:
             rows, following = self._bulk.part(job, locator, about.columns, about.kinds)
-            starts = list(range(skip, len(rows), size)) or [len(rows)]
-            for start in starts:
-                end = min(start + size, len(rows))
-                is_over = end >= len(rows)
-                after = replace(position, locator=following, skip=0) if is_over else replace(
-                    position, locator=locator, skip=end)
-                is_last = is_over and following == LAST
+            seen = sum(1 for _ in islice(rows, skip))
+            page = list(islice(rows, size))
+            while page or following == LAST:
+                seen += len(page)
+                more = list(islice(rows, size))         # read ahead: a part that is cut short is noticed here
+                after = replace(position, locator=locator, skip=seen) if more else replace(
+                    position, locator=following, skip=0)
+                is_last = not more and following == LAST
                 if is_last:
                     after = replace(position, job=None, locator=None, skip=None)
-                yield Read([dict(row) for row in rows[start:end]], after, is_last)
+                yield Read(page, after, is_last)
+                if not more:
+                    break
+                page = more
             if following == LAST:
                 return
             locator, skip = following, 0

@@ -38,11 +38,14 @@ class Answered(Exception):
 
 
 class Broken(Exception):
-    """The line broke or the deadline passed; `sent` is False where Salesforce provably saw nothing of the call."""
+    """The line broke or the deadline passed; `sent` is False where Salesforce provably saw nothing of the call.
 
-    def __init__(self, why: str, sent: bool) -> None:
+    `too_large`: the answer was, and would be again.
+    """
+
+    def __init__(self, why: str, sent: bool, *, too_large: bool = False) -> None:
         super().__init__(why)
-        self.sent = sent
+        self.sent, self.too_large = sent, too_large
 
 
 class Usage(NamedTuple):
@@ -86,7 +89,7 @@ def _read(response: requests.Response, until: float) -> bytes:
         for chunk in response.iter_content(_CHUNK_BYTES):
             body += chunk
             if len(body) > MOST_BODY_BYTES:
-                raise requests.ConnectionError(f"the answer is larger than {MOST_BODY_BYTES // 2**20} MB")
+                raise Broken(f"the answer is larger than {MOST_BODY_BYTES // 2**20} MB", sent=True, too_large=True)
             if time.monotonic() > until:
                 raise requests.ReadTimeout("the deadline passed while the answer was read")
     finally:

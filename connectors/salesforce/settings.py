@@ -62,7 +62,7 @@ class SalesforceSettings(BaseModel):
     )
     touchpoints_as: Literal["Event", "Task"] = "Event"
     bulk_above: Annotated[int, Field(ge=0)] = 10_000       # a pull of more rows goes through Bulk API 2.0
-    bulk_page_size: Annotated[int, Field(ge=200, le=250_000)] = 10_000
+    bulk_page_size: Annotated[int, Field(ge=200, le=250_000)] = 50_000
     reserve_calls: Annotated[float, Field(ge=0, le=0.95)] = 0.1  # share of the day's calls that is kept for people
     overlap_s: Annotated[int, Field(ge=0, le=86_400)] = 600
     page_size: Annotated[int, Field(ge=200, le=2000)] = 2000

@@ -162,6 +162,17 @@ def test_a_part_that_is_cut_short_is_not_believed(org: SalesforceSandbox, pull: 
         pull("contacts", bulk_above=100, page_size=200)
 
 
+def test_a_part_that_is_too_large_is_asked_for_in_smaller_ones(
+    org: SalesforceSandbox, pull: Pull, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Long texts in many fields: a part must not take the memory of the machine, nor end the load for ever."""
+    org.most_results = 250_000
+    monkeypatch.setattr("connectors.salesforce.session.MOST_BODY_BYTES", 100_000)
+
+    assert len(_records(pull("contacts", bulk_above=100, page_size=200))) == 2 * ACCOUNTS
+    assert sum(path.endswith("results") for path in _paths(org)) > 3
+
+
 @pytest.mark.parametrize("kind", ["cut", "html", "empty", "status"])
 def test_any_trouble_with_a_job_ends_in_words(org: SalesforceSandbox, pull: Pull, kind: str) -> None:
     """Of every call of a job."""
