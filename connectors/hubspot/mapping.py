@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from connectors.hubspot import reading
@@ -74,9 +75,11 @@ class Reader:
         self.shape, self.kind = SHAPES[stream], kind
         self._settings, self._stream = settings, stream
         self._known, self._stages = known, stages or Stages()
-        self._words = settings.words.get(stream, {})
+        theirs = settings.words.get(stream, {})
+        self._words = {ours: {**words, **_lower(theirs.get(ours, {}))} for ours, words in self.shape.words.items()}
         own = {"idempotency_key": settings.key_property} if stream == "tasks" else {}
         self.property_of: dict[str, str] = {**self.shape.fields, **own, **settings.properties.get(stream, {})}
+        self._plain = {ours: read for ours in self.property_of if (read := self._reads(ours))}
 
     @property
     def noun(self) -> Noun:
@@ -152,8 +155,11 @@ class Reader:
         values: dict[str, Value] = {}
         refusals = []
         for ours, theirs in fields.items():
+            plain, given = self._plain.get(ours), told.get(theirs, "")
+            if plain and not given:
+                continue
             try:
-                value = self._value(ours, theirs, told)
+                value = plain(given) if plain else self._computed(ours, given, told)
             except ValueError as error:
                 refusals.append(Refusal(where, ours, f"{theirs}: {error}"))
                 continue
@@ -170,30 +176,26 @@ class Reader:
                     refusals.append(Refusal(where, f"custom.{theirs}", f"{theirs}: {error}"))
         return values, refusals
 
-    def _value(self, ours: str, theirs: str, told: Mapping[str, str]) -> Value | None:
-        if (self.noun, ours) in _COMPUTED:
-            return self._computed(ours, theirs, told)
-        given = told.get(theirs, "")
-        if not given:
+    def _reads(self, ours: str) -> Callable[[str], Value] | None:
+        """What reads the field from its own property; None where it takes more than that."""
+        kind = FIELDS[self.noun][ours]
+        if (self.noun, ours) in _COMPUTED or kind is FieldType.MONEY:
             return None
         if ours in self.shape.words:
-            return self._word(ours, given)
-        kind = FIELDS[self.noun][ours]
-        if kind is FieldType.MONEY:
-            currency = told.get(CURRENCY[self._stream], "") or self._settings.currency
-            return Money(reading.number(given), currency.upper())
-        return reading.BY_FIELD.get((self.noun, ours), reading.BY_TYPE.get(kind, reading.text))(given)
+            return partial(self._word, ours)
+        return reading.BY_FIELD.get((self.noun, ours), reading.BY_TYPE.get(kind, reading.text))
 
-    def _computed(self, ours: str, theirs: str, told: Mapping[str, str]) -> Value | None:
-        given = told.get(theirs, "")
+    def _computed(self, ours: str, given: str, told: Mapping[str, str]) -> Value | None:
+        if FIELDS[self.noun][ours] is FieldType.MONEY:
+            currency = told.get(CURRENCY[self._stream], "") or self._settings.currency
+            return Money(reading.number(given), currency.upper()) if given else None
         if self.noun is Noun.CONTACT:
             if ours == "name":
                 return " ".join(part for part in (given, told.get(BESIDE[self.noun, ours], "")) if part)
             gone = bool(told.get(self.property_of["left_on"]))
             return reading.truth(given) if given else (False if gone else None)
         if self.noun is Noun.TOUCHPOINT:
-            words = {**self.shape.words[ours], **_lower(self._words.get(ours, {}))}
-            return words.get(given.lower(), "meeting")
+            return self._words[ours].get(given.lower(), "meeting")
         if self.noun is Noun.TICKET:
             return self._ticket_status(told.get(BESIDE[self.noun, ours], ""), given)
         return self._deal(ours, given, told)
@@ -220,7 +222,7 @@ class Reader:
         return "closed" if stage.closed else "pending" if given in self._stages.waiting else "open"
 
     def _word(self, ours: str, given: str) -> str:
-        words = {**self.shape.words[ours], **_lower(self._words.get(ours, {}))}
+        words = self._words[ours]
         for part in given.lower().split(";"):       # a property with several check boxes gives "A;B"
             if part.strip() in words:
                 return words[part.strip()]

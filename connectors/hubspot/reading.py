@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from connectors.hubspot.countries import CODES
 from steward.model.records import FieldType, Noun, Value
@@ -78,6 +78,7 @@ def domain(given: str) -> str:
     return host
 
 
+@lru_cache(4096)
 def country(given: str) -> str:
     """The ISO 3166 code of a country's code or English name."""
     if re.fullmatch(r"[A-Za-z]{2}", given):
@@ -88,6 +89,7 @@ def country(given: str) -> str:
     return code
 
 
+@lru_cache(4096)
 def timezone(given: str) -> str:
     """The IANA zone; HubSpot writes "europe_slash_berlin" for "Europe/Berlin" in some properties."""
     found = _zones().get(given.lower().replace("_slash_", "/").replace(" ", "_"))
