@@ -416,13 +416,14 @@ class Hub:
 
     def tidy(self) -> int:
         """Let go what nobody will ask for: thin the snapshots, forget old calls and decisions in the middle of what
-        is long closed, delete unseen files; how many."""
-        from steward.store import enrollments, facts, inbox, notices
+        is long closed, values written back that stand no more, delete unseen files; how many."""
+        from steward.store import enrollments, facts, inbox, notices, written
 
         with self.db.write() as tx:
             facts.thin(tx, self.clock())
             now = self.clock()
             gone = inbox.forget(tx, now) + enrollments.forget(tx, now) + notices.forget(tx, now)
+            gone += written.forget(tx, now)
             return gone + self.db.lake.sweep(tx, self.clock())
 
 

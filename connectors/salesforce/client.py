@@ -16,36 +16,37 @@ from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.format import format_external_id
 from simple_salesforce.login import SalesforceLogin
 
+from connectors.salesforce.answers import (
+    SYSTEM,
+    AnswerTooLarge,
+    NoSuchObject,
+    json_in,
+    json_of,
+    of_answer,
+    of_break,
+    of_row,
+    said_in,
+    unreadable,
+)
 from connectors.salesforce.session import Answered, Broken, Session, Usage
 from connectors.salesforce.settings import LOOPBACK, SalesforceSettings
 from steward.contracts import Tools
-from steward.kit.http import failure, retry_after_s
 from steward.kit.retry import again
 from steward.model.errors import (
     AccessDenied,
     OutcomeUnknown,
     RateLimited,
-    RecordRejected,
     StewardError,
     Unavailable,
 )
 
+__all__ = ["AnswerTooLarge", "Client", "NoSuchObject"]
+
 T = TypeVar("T")
-SYSTEM = "salesforce"
 _MOST_WORDS = 300
 _RENEWALS = 2                               # of a token in one call: a new one may die too, then access is denied
 _BELIEVED = timedelta(minutes=5)            # how long what the org told of its calls is believed
-_LATER = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "SERVER_UNAVAILABLE"})
 _NO_KEY = (PyJWTError, ValueError, TypeError)
-_QUOTA = frozenset({"REQUEST_LIMIT_EXCEEDED", "CONCURRENT_REQUEST_LIMIT_EXCEEDED"})
-
-
-class AnswerTooLarge(Unavailable):
-    """The answer is larger than is read; asked for less, Salesforce may answer with less."""
-
-
-class NoSuchObject(RecordRejected):
-    """The org has no such object, or the user may not see it."""
 
 
 class Client:
@@ -80,7 +81,7 @@ class Client:
             try:
                 return getattr(sf, table).describe()
             except Answered as answer:
-                if answer.status == 404 and _said(answer.body)[0] == "NOT_FOUND":
+                if answer.status == 404 and said_in(answer.body)[0] == "NOT_FOUND":
                     said = f'{SYSTEM}: the org has no object "{table}", or the user may not read it'
                     raise NoSuchObject(said) from None
                 raise
@@ -107,7 +108,7 @@ class Client:
     def ask(self, what: str, method: str, path: str, body: object = None) -> Any:
         """What a harmless call to a path below `/services/data/vXX.0/` answers, as JSON; None for an empty body."""
         def call(sf: Salesforce) -> Any:
-            return _json(self._raw(sf, method, path, body))
+            return json_in(self._raw(sf, method, path, body))
 
         return again(lambda: self._call(what, call, write=False), self._tools)
 
@@ -129,7 +130,7 @@ class Client:
         Raises:
             OutcomeUnknown: nothing readable came back; it may be done.
         """
-        return self._write(what, lambda sf: _json(self._raw(sf, method, path, body)))
+        return self._write(what, lambda sf: json_in(self._raw(sf, method, path, body)))
 
     def upsert(self, table: str, field: str, value: str, row: Mapping[str, Any]) -> tuple[str, bool]:
         """Create or change the row whose `field` is `value`: its id, and whether it was created.
@@ -141,7 +142,7 @@ class Client:
             return getattr(sf, table).upsert(format_external_id(field, value), dict(row), raw_response=True)
 
         answer = self._write(f"upsert of {table}", call)
-        body = _json_of(answer.content)
+        body = json_of(answer.content)
         if not isinstance(body, dict) or not body.get("success") or not isinstance(body.get("id"), str):
             raise OutcomeUnknown(f"{SYSTEM}: upsert of {table} was answered {answer.status_code} without an id. "
                                  "Steward looks before it tries again.")
@@ -160,26 +161,7 @@ class Client:
         if not isinstance(said, list) or len(said) != len(rows) or not all(isinstance(each, dict) for each in said):
             raise OutcomeUnknown(f"{SYSTEM}: {what} was answered without a word for each of {len(rows)}. "
                                  "Steward looks before it tries again.")
-        return [each if each.get("success") is True else self._refused(what, each) for each in said]
-
-    def _refused(self, what: str, said: Mapping[str, Any]) -> StewardError:
-        """The error of one row of a collection: under a 200, each says for itself."""
-        errors = said.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-        code, fields = str(first.get("statusCode") or first.get("errorCode") or ""), first.get("fields")
-        words = self._clean(f"{code}: {first.get('message') or ''}")
-        field = str(fields[0]) if isinstance(fields, list) and fields else None
-        if code in _QUOTA:
-            return RateLimited(f"{SYSTEM}: {what} was refused ({words}). Steward waits and tries again.")
-        if code in _LATER:
-            return Unavailable(f"{SYSTEM}: {what} was not done ({words}). Steward tries again later.")
-        if not code or code == "UNKNOWN_EXCEPTION":
-            return OutcomeUnknown(f"{SYSTEM}: {what}: {words}. Whether it was done is not known; "
-                                  "Steward looks before it tries again.")
-        if code.startswith("INSUFFICIENT_ACCESS"):
-            return AccessDenied(f"{SYSTEM}: {what}: {words}. Grant the permission, then run: "
-                                "steward connector check salesforce")
-        return RecordRejected(f"{SYSTEM}: {what}: {words}", field)
+        return [each if each.get("success") is True else of_row(what, each, self._clean) for each in said]
 
     def create(self, table: str, row: Mapping[str, Any]) -> str:
         """Create a row and give its id. Raises OutcomeUnknown as `upsert`."""
@@ -248,12 +230,12 @@ class Client:
         except Answered as answer:
             if answer.status == 401 and not renewed:
                 raise _DeadToken from None
-            raise self._failure(what, answer, write=write) from None
+            raise of_answer(what, answer, self._clean, self._tools.now(), write=write) from None
         except Broken as broken:
-            raise _broken(what, broken, write=write) from None
+            raise of_break(what, broken, write=write) from None
         except (SalesforceError, ValueError, KeyError, TypeError, AttributeError) as error:
             # simple-salesforce stumbled over a 2xx whose body is no JSON of the promised shape.
-            raise _unreadable(what, error, write=write) from None
+            raise unreadable(what, error, write=write) from None
 
     def _signed_in(self, instead_of: Salesforce | None = None) -> Salesforce:
         """A client with a token; a new one where `instead_of` has a dead one, unless another thread was faster."""
@@ -280,16 +262,16 @@ class Client:
         except Answered as answer:
             raise self._refused_sign_in(answer) from None
         except Broken as broken:
-            raise _broken("sign-in", broken, write=False) from None
+            raise of_break("sign-in", broken, write=False) from None
         except _NO_KEY as error:
             if not by_key:
-                raise _unreadable("sign-in", error, write=False) from None
+                raise unreadable("sign-in", error, write=False) from None
             raise AccessDenied(f'{SYSTEM}: "private_key" is not a private RSA key in PEM. Check the setting, then run: '
                                "steward connector check salesforce") from None
         except (SalesforceError, AttributeError, KeyError) as error:
-            raise _unreadable("sign-in", error, write=False) from None
+            raise unreadable("sign-in", error, write=False) from None
         if not isinstance(token, str) or not token:
-            raise _unreadable("sign-in", ValueError("no token"), write=False)
+            raise unreadable("sign-in", ValueError("no token"), write=False)
         host = str(urlsplit(f"//{instance}").hostname)
         if not (host in LOOPBACK if self._settings.is_loopback else host.endswith(".salesforce.com")):
             raise AccessDenied(f'{SYSTEM}: sign-in pointed to "{str(instance)[:80]}", which is not Salesforce; '
@@ -302,31 +284,12 @@ class Client:
         )
 
     def _refused_sign_in(self, answer: Answered) -> StewardError:
-        body = _json_of(answer.body)
+        body = json_of(answer.body)
         if answer.status in (400, 401) and isinstance(body, dict) and "error" in body:
             said = self._clean(f"{body.get('error')}: {body.get('error_description', '')}")
             return AccessDenied(f"{SYSTEM}: sign-in was refused ({said}). Check client_id and its secret or key, and "
                                 "that the app allows this flow; then run: steward connector check salesforce")
-        return self._failure("sign-in", answer, write=False)
-
-    def _failure(self, what: str, answer: Answered, *, write: bool) -> StewardError:
-        """The error for an answer that is not 2xx, after Salesforce's own code where that says more than the status."""
-        code, said, field = _said(answer.body)
-        said = self._clean(said)
-        if code in _QUOTA:
-            wait_s = retry_after_s(answer.headers, self._tools.now())
-            return RateLimited(f"{SYSTEM}: {what} was refused ({said}). Steward waits and tries again.", wait_s)
-        if code in _LATER and answer.status == 400:
-            return Unavailable(f"{SYSTEM}: {what} was not done ({said}). Steward tries again later.")
-        if answer.status == 300:
-            return RecordRejected(f"{SYSTEM}: {what}: several records carry the same key. Make the key field unique, "
-                                  "then run: steward connector check salesforce", field)
-        error = failure(SYSTEM, what, answer.status, answer.headers, said, write=write, now=self._tools.now())
-        if isinstance(error, RateLimited):
-            return error
-        if isinstance(error, RecordRejected):
-            return RecordRejected(str(error), field)
-        return error
+        return of_answer("sign-in", answer, self._clean, self._tools.now(), write=False)
 
     def _clean(self, text: str) -> str:
         """`text` without secrets, on one line, and short."""
@@ -341,47 +304,6 @@ class Client:
 
 class _DeadToken(Exception):
     """Salesforce no longer takes the token; never leaves this module."""
-
-
-def _broken(what: str, broken: Broken, *, write: bool) -> StewardError:
-    if broken.too_large and not write:
-        return AnswerTooLarge(f"{SYSTEM}: {what}: {broken}. Steward tries again later; "
-                              "where it stays so, map fewer fields.")
-    if write and broken.sent:
-        return OutcomeUnknown(f"{SYSTEM}: {what}: {broken}. Whether it was done is not known; "
-                              "Steward looks before it tries again.")
-    return Unavailable(f"{SYSTEM}: {what}: {broken}. Check instance_url and the network; Steward tries again later.")
-
-
-def _unreadable(what: str, error: Exception, *, write: bool) -> StewardError:
-    text = f"{SYSTEM}: {what} was answered with something that is not the JSON of Salesforce ({type(error).__name__})"
-    if write:
-        return OutcomeUnknown(f"{text}. Whether it was done is not known; Steward looks before it tries again.")
-    return Unavailable(f"{text}; a proxy may be in between. Steward tries again later.")
-
-
-def _said(body: bytes) -> tuple[str, str, str | None]:
-    """Salesforce's error code, its words, and the first field it names; empty where the body is not its JSON."""
-    parsed = _json_of(body)
-    first = parsed[0] if isinstance(parsed, list) and parsed else parsed
-    if not isinstance(first, dict):
-        return "", "", None
-    code = str(first.get("errorCode") or first.get("error") or "")
-    fields = first.get("fields")
-    field = str(fields[0]) if isinstance(fields, list) and fields else None
-    return code, f"{code}: {first.get('message') or first.get('error_description') or ''}", field
-
-
-def _json(answer: Any) -> Any:
-    """The JSON of an answer, None where it has no body. Raises ValueError where it is something else."""
-    return json.loads(answer.content, parse_float=Decimal) if answer.status_code != 204 else None
-
-
-def _json_of(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
 
 
 def _object_of(soql: str) -> str:

@@ -68,6 +68,7 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
         super().__init__(state_dir, now)
         self.quota = 1_000_000
         self.open_transactions: list[datetime] = []
+        self.delete_log_days, self.most_deleted_ids = DELETE_LOG_DAYS, 600_000
         self.tokens = Tokens()
         self.user_id = make_id("005", 0)
         self._org = Org(self.ledger, self.now, sandbox_seed.integration_user(self.user_id))
@@ -126,6 +127,11 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
         """Define a field otherwise, as an administrator does."""
         with self.lock:
             self._org.change_field(table, field, external_id=external_id, unique=unique)
+
+    def forget_locators(self) -> None:
+        """Every query that has more pages is forgotten, as after two days."""
+        with self.lock:
+            self._locators.clear()
 
     def expire_tokens(self) -> None:
         """Every access token given out so far is dead."""
@@ -328,7 +334,7 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
     def _changes(self, request: Request, table: Table, what: str) -> Reply:
         start, end = _to_minute(request.query["start"]), _to_minute(request.query["end"])
         now = self.now()
-        oldest = now - timedelta(days=DELETE_LOG_DAYS if what == "deleted" else 30)
+        oldest = now - timedelta(days=self.delete_log_days if what == "deleted" else 30)
         if end - start <= timedelta(minutes=1):
             return refusal("INVALID_REPLICATION_DATE", "startDate must precede endDate by more than one minute")
         if start < oldest:
@@ -337,6 +343,8 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
         within = (written(start), written(end + timedelta(minutes=1)))
         if what == "deleted":
             listed = [{"id": each, "deletedDate": at} for at, each in table.deletions if within[0] <= at < within[1]]
+            if len(listed) > self.most_deleted_ids:
+                return refusal("EXCEEDED_ID_LIMIT", "exceeded limit on number of ids")
             return Reply(200, {"deletedRecords": listed, "earliestDateAvailable": written(oldest),
                                "latestDateCovered": covered})
         ids = [row["Id"] for row in table.rows.values()

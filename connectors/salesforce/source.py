@@ -18,6 +18,7 @@ from steward.model.errors import AccessDenied, RecordRejected, Unavailable
 from steward.model.records import Noun, Record, Refusal
 
 DELETE_LOG_DAYS = 15
+_SHORTEST = timedelta(minutes=10)           # windows of the delete log are not halved below it
 _NOUNS = {
     "persons": Noun.PERSON, "accounts": Noun.ACCOUNT, "contacts": Noun.CONTACT, "subscriptions": Noun.SUBSCRIPTION,
     "opportunities": Noun.OPPORTUNITY, "tickets": Noun.TICKET, "milestones": Noun.MILESTONE,
@@ -90,18 +91,14 @@ class SalesforceSource:
         # Salesforce counts the days by its own clock, which may be minutes away from ours.
         earliest = now - timedelta(days=DELETE_LOG_DAYS) + timedelta(minutes=15)
         refusals = []
-        if since < earliest:
+        logged, known_from = self._logged(about.table, max(since, earliest), max(now, since + timedelta(minutes=3)))
+        if known_from > since:
             refusals.append(Refusal(
-                about.table, None, f"Salesforce lists deletions for {DELETE_LOG_DAYS} days only; rows deleted for good "
-                f"between {since:%Y-%m-%d %H:%M} and {earliest:%Y-%m-%d %H:%M} UTC may still be shown. "
+                about.table, None, f"Salesforce lists deletions for {DELETE_LOG_DAYS} days at most; rows deleted for "
+                f"good between {since:%Y-%m-%d %H:%M} and {known_from:%Y-%m-%d %H:%M} UTC may still be shown. "
                 "Pull this stream from its beginning.",
             ))
-            since = earliest
-        log = self._client.deleted(about.table, since, max(now, since + timedelta(minutes=3)))
-        listed = sorted(
-            (row["id"], row.get("deletedDate")) for row in list_of(log, "deletedRecords", about.table)
-            if isinstance(row.get("id"), str) and row["id"].isalnum() and row["id"] > (position.after or "")
-        )
+        listed = sorted(each for each in logged if each[0] > (position.after or ""))
         size = min(self._settings.page_size, AT_ONCE)
         chunks = [listed[start:start + size] for start in range(0, len(listed), size)]
         for chunk in chunks[:-1]:
@@ -109,6 +106,25 @@ class SalesforceSource:
             refusals = []
         last = self._deleted(about, chunks[-1]) if chunks else ()
         yield Page(last, done.cursor, refusals, watermark=watermark, progress=1.0)
+
+    def _logged(self, table: str, start: datetime, end: datetime) -> tuple[list[tuple[str, Any]], datetime]:
+        """The ids in the delete log with when they were deleted, and from when on the log knows of all.
+
+        A log that was purged up to some instant in the window answers with an error, and one of more than 600,000 ids
+        too: then it is asked for in halves.
+        """
+        try:
+            log = self._client.deleted(table, start, end)
+        except RecordRejected as error:
+            if "INVALID_REPLICATION_DATE" not in str(error) and "EXCEEDED_ID_LIMIT" not in str(error):
+                raise
+            if end - start < _SHORTEST:
+                return [], end
+            middle = start + (end - start) / 2
+            (older, known_from), (newer, then) = self._logged(table, start, middle), self._logged(table, middle, end)
+            return [*older, *newer], then if then > middle else known_from
+        return [(row["id"], row.get("deletedDate")) for row in list_of(log, "deletedRecords", table)
+                if isinstance(row.get("id"), str) and row["id"].isalnum()], start
 
     def _deleted(self, about: Object, listed: Sequence[tuple[str, Any]]) -> list[Record]:
         """Records of deleted ids: the recycle bin says which were merged, and which are back and so left out."""

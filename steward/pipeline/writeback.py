@@ -19,7 +19,7 @@ from steward.model.words import meant_or_all
 from steward.store import facts as snapshots
 from steward.store import identity, outbox, written
 from steward.store.outbox import OPEN_STATES, OutboxRow
-from steward.store.written import Written
+from steward.store.written import PLAYBOOK, Written
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from steward.settings import Settings, WriteBack
     from steward.store.database import Database
 
-ACTION, PLAYBOOK = "update_record", "writeback"
+ACTION = "update_record"
 MOST_A_ROUND = 2_000                        # rows for one connection: ten calls of 200; 20,000 accounts take ten rounds
 MOST_UNPROVEN = 25                          # rows of a field before the first of them was taken by the target
 STALE_AFTER = timedelta(days=1)             # a value that was not delivered by then gives way to today's

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from steward.store import bulk
 from steward.store.instants import to_text
 from steward.store.schema import written
+
+PLAYBOOK = "writeback"                      # stands for one in the rows of the outbox
+KEEP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,22 @@ def put(tx: Connection, rows: Sequence[Written], now: datetime) -> None:
             value = excluded.value, version = excluded.version, key = excluded.key, decided_at = excluded.decided_at
         WHERE excluded.version > written.version
     """)
+
+
+def forget(tx: Connection, now: datetime) -> int:
+    """Let go the actions that wrote values which stand no more, `KEEP` after they ended; how many.
+
+    A value's number is never used again, as it stands here: the keys stay unique.
+    """
+    old = bulk.fetch(tx, """
+        SELECT o.key FROM outbox AS o WHERE o.playbook_id = ? AND o.done_at < ?
+            AND o.state IN ('delivered', 'expired', 'cancelled')
+            AND NOT EXISTS (SELECT 1 FROM written AS w WHERE w.key = o.key)
+    """, PLAYBOOK, to_text(now - KEEP))
+    among, keys = bulk.among(tx, "key", [row[0] for row in old])
+    for table in ("attempt", "receipt", "outbox"):
+        bulk.change(tx, f"DELETE FROM {table} WHERE {among}", keys)  # noqa: S608  names of ours
+    return len(old)
 
 
 def counts(tx: Connection) -> dict[tuple[str, str], dict[str, int]]:

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from steward.model.actions import Recipient, TellListener
 from steward.model.enrollments import Clause, Decision, Enrollment, State, Verdict
-from steward.pipeline.writeback import PLAYBOOK as WRITTEN_BACK
 from steward.store import enrollments as store_enrollments
 from steward.store import outbox as store_outbox
 from steward.store import receipts
 from steward.store.outbox import OutboxRow
+from steward.store.written import PLAYBOOK as WRITTEN_BACK
 from steward.views.find import names_of
 from steward.views.lines import ActionLine, EnrollmentLine, Touched
 

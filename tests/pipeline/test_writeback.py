@@ -238,3 +238,26 @@ def test_a_first_write_of_many_comes_in_rounds_and_a_wrong_field_is_noticed_earl
     assert us.write_back().queued == 275
     with us.db.read() as tx:
         assert written.counts(tx)["crm", "Health_Score__c"] == {"delivered": MOST_A_ROUND + 25, "pending": 275}
+
+
+def test_values_that_stand_no_more_are_let_go_after_a_month(us: Us) -> None:
+    """20,000 scores a day would be seven million rows a year; what stands at the target keeps its proof."""
+    for score in (40.0, 50.0, 60.0):
+        us.know(score, 71.0, None)
+        us.write_back()
+        us.end()
+        us.later(days=1)
+    with us.db.write() as tx:
+        assert written.forget(tx, us.now) == 0
+    us.later(days=40)
+
+    with us.db.write() as tx:
+        assert written.forget(tx, us.now) == 2
+
+    assert _values(us.rows())["a0", "Health_Score__c", "60"] == 1
+    assert _values(us.rows())["a0", "Health_Score__c", "40"] == 0
+    with us.db.read() as tx:
+        assert outbox.conservation(tx).holds
+    us.know(40.0, 71.0, None)
+    us.write_back()
+    assert us.rows("pending")[0].key.endswith("/Health_Score__c/4"), "and its number is never used again"

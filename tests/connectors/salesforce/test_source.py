@@ -407,3 +407,52 @@ def test_custom_objects_become_records_by_mapping(sandbox: SalesforceSandbox, pu
     [record] = [record for page in pages for record in page.records]
     assert (record.values["account_external_id"], record.values["score"]) == (account, 9.0)
     assert not [refusal for page in pull("usage_events") for refusal in page.refusals], "nobody asked for it"
+
+
+def test_a_delete_log_too_long_is_read_in_halves(sandbox: SalesforceSandbox, pull: Pull, clock: Any) -> None:
+    """Salesforce refuses to list more than 600,000 ids: a clean-up must not stop the stream for ever."""
+    sandbox.seed(40)
+    [first, *_] = [page for page in pull("contacts") if page.watermark]
+    for number in range(10, 40):
+        clock.move(minutes=20)
+        sandbox.purge("Contact", [SalesforceSandbox.make_id("Contact", 10 * number)])
+    sandbox.most_deleted_ids = 4
+
+    gone = {record.external_id for page in pull("contacts", first.cursor) for record in page.records if record.deleted}
+
+    assert len(gone) == 30
+
+
+def test_a_log_that_was_purged_early_is_said_and_the_pull_ends(sandbox: SalesforceSandbox, pull: Pull, clock: Any) -> None:
+    """Salesforce may purge the log before its fifteen days are over; the call fails then, and would for ever."""
+    sandbox.seed(10)
+    [first, *_] = [page for page in pull("contacts") if page.watermark]
+    clock.move(days=5)
+    sandbox.delete_log_days = 2
+    sandbox.purge("Contact", [SalesforceSandbox.make_id("Contact", 10)])
+
+    pages = pull("contacts", first.cursor)
+
+    assert [record.external_id for page in pages for record in page.records if record.deleted] == [
+        SalesforceSandbox.make_id("Contact", 10)]
+    assert "from its beginning" in " ".join(refusal.reason for page in pages for refusal in page.refusals)
+    assert pages[-1].watermark
+
+
+def test_a_locator_that_died_is_no_refusal(sandbox: SalesforceSandbox, connect: Callable[..., Connection]) -> None:
+    """Locators live for a while only; the next try goes on from the cursor with a new query."""
+    from steward.model.errors import Unavailable
+
+    sandbox.seed(20)
+    sandbox.page_size = 7
+    source = connect().source
+    assert source
+    pages = source.pull("accounts", None)
+    first = next(pages)
+    sandbox.forget_locators()
+    with pytest.raises(Unavailable, match="INVALID_QUERY_LOCATOR"):
+        next(pages)
+
+    rest = list(source.pull("accounts", first.cursor))
+
+    assert sum(len(page.records) for page in [first, *rest]) == 20
