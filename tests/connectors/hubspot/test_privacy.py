@@ -8,8 +8,11 @@ from typing import Any
 import orjson
 from sqlalchemy import select
 
+from connectors.hubspot import CONNECTOR
 from connectors.hubspot.sandbox import HubSpotSandbox
 from steward.model.records import Noun
+from steward.pipeline.reconcile import reconcile
+from steward.pipeline.sync import sync
 from steward.store import records
 from steward.store.database import Database
 from steward.store.schema import record
@@ -48,6 +51,28 @@ def test_the_values_go_and_the_tombstone_stays(sandbox: HubSpotSandbox, connect:
         assert records.frame(tx, Noun.CONTACT).is_empty()
     assert [each for page in connect().source.pull("contacts", None) for each in page.records] == []
     assert next(iter(connect().source.fetch("contacts", ["7"]))).records == []
+
+
+def test_without_webhooks_comparing_what_is_there_finds_it(
+    sandbox: HubSpotSandbox, connect: Any, database: Database,
+) -> None:
+    """No listing says that a contact was erased; that it is in none does."""
+    sandbox.seed(30)
+    connection = connect()
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    sync(database, "hubspot", CONNECTOR, connection, now, lambda _: None, streams=["accounts", "contacts"])
+    sandbox.forget("contacts", 2_000_001)
+    sync(database, "hubspot", CONNECTOR, connection, now, lambda _: None, streams=["contacts"])
+    before = stored(database, "2000001").body
+
+    done = reconcile(database, "hubspot", CONNECTOR, connection, now, sleep=lambda _: None, streams=["contacts"])
+
+    assert "anne.0.0@example.com" in before
+    assert (done.streams[0].live, done.streams[0].gone, done.is_well) == (60, 1, True)
+    assert (stored(database, "2000001").body, stored(database, "2000001").deleted) == ("{}", 1)
 
 
 def test_what_a_webhook_told_goes_too(sandbox: HubSpotSandbox, connect: Any, database: Database) -> None:

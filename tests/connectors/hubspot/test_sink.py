@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from connectors.hubspot import CONNECTOR
 from connectors.hubspot.sandbox import HubSpotSandbox
-from steward.kit import battery
 from steward.kit.sandbox import Fault
 from steward.model.actions import IdempotencyKey, OpenCta
 from steward.model.errors import OutcomeUnknown, RecordRejected, TryAgain
@@ -134,20 +131,3 @@ def test_a_value_hubspot_refuses_names_the_property(sandbox: HubSpotSandbox, con
     assert raised.value.field == "hs_task_priority"
     assert "PROPERTY_DOESNT_EXIST" in str(raised.value)
     assert "VALIDATION_ERROR" in str(raised.value)
-
-
-class DatedSandbox(HubSpotSandbox):
-    """The same portal, spoken to in the dated scheme."""
-
-    def settings(self) -> dict[str, Any]:
-        return {**super().settings(), "api": "2026-03"}
-
-
-@pytest.mark.parametrize("rule", [
-    "a_pull_resumes_after_any_page", "a_read_that_meets_hang", "a_read_that_meets_cut", "a_read_that_meets_429",
-    "the_same_key_twice_is_one_effect", "what_was_made_is_found", "a_write_that_meets_cut", "a_write_that_meets_hang",
-    "a_write_that_meets_html", "check_finds_all_well_then_says_what_is_not",
-])
-def test_the_dated_scheme_keeps_the_same_promises(rule: str) -> None:
-    """HubSpot ends v3 and v4 in 2027; the switch must be a setting and nothing else."""
-    battery.run(replace(CONNECTOR, load_sandbox=lambda: DatedSandbox), rule)
