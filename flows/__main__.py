@@ -23,7 +23,7 @@ from flows.server import prefect_server
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-EVALUATE_EVERY_S, DELIVER_EVERY_S = 300, 30
+EVALUATE_EVERY_S, DELIVER_EVERY_S, PUBLISH_EVERY_S = 300, 30, 3600
 
 
 def main() -> int:
@@ -128,6 +128,7 @@ async def _live(api: str) -> None:
     from flows.evaluate import evaluate
     from flows.hub import with_hub
     from flows.nightly import nightly
+    from flows.publish import publish
     from flows.sync import sync
 
     every = await with_hub(lambda hub: {
@@ -139,6 +140,7 @@ async def _live(api: str) -> None:
                                     concurrency_limit=one) for name, each in every.items()],
         await evaluate.ato_deployment("evaluate", interval=EVALUATE_EVERY_S, concurrency_limit=one),
         await deliver.ato_deployment("deliver", interval=DELIVER_EVERY_S, concurrency_limit=one),
+        await publish.ato_deployment("publish", interval=PUBLISH_EVERY_S, concurrency_limit=one),
         await nightly.ato_deployment("nightly", cron="17 2 * * *", concurrency_limit=one),
     ]
     say("live", api=api, ui=api.removesuffix("/api"), schedules=[deployment.name for deployment in deployments])

@@ -223,6 +223,7 @@ class Connector:
     `streams` are pulled in their order: what others point at comes first. `waivers` exempt the connector
     from a rule of the battery, with the reason. `confirmed`: what we rely on at the vendor ("Retry-After is
     in seconds"), and who says so: "official spec …", "client library …", "third party …", else "UNCONFIRMED".
+    `needs`: by module, the extra of Steward that brings it, where the connector cannot do without.
     """
 
     name: str
@@ -238,3 +239,4 @@ class Connector:
     folder: Path | None = None
     waivers: Mapping[str, str] = field(default_factory=dict)
     confirmed: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)

@@ -186,6 +186,15 @@ def _write_back(written: object) -> object:
     return {"field": written} if isinstance(written, str) else written
 
 
+class PublishBlock(_Block):
+    """What a connection gets of the tables that reports read, and how often."""
+
+    tables: tuple[str, ...] = ()                           # (): all of them; steward export --dictionary names them
+    days: Annotated[int, Field(ge=1)] | None = None        # of dated tables only the last so many
+    every: Annotated[timedelta, BeforeValidator(_interval)] = timedelta(days=1)
+    refresh: bool = False                                  # send no rows: ask the target to load anew by itself
+
+
 class Web(_Block):
     """The door for HTTP."""
 
@@ -203,6 +212,7 @@ class Settings(_Block):
     connections: dict[str, ConnectionBlock] = Field(default_factory=dict)
     truth: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # "account.name" -> connections, best first
     routing: Routing = Routing()
+    publish: dict[str, PublishBlock] = Field(default_factory=dict)  # by the connection that gets it
     writeback: dict[str, dict[str, Annotated[WriteBack, BeforeValidator(_write_back)]]] = Field(default_factory=dict)
     playbooks: Path = Path("playbooks")
     scorecard: Path | None = None                          # None: the one that comes with Steward
@@ -309,7 +319,7 @@ def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
     blocks: dict[str, type[BaseModel]] = {
         "company": Company, "store": StoreBlock, "routing": Routing, "web": Web, "connections": ConnectionBlock,
         "facts": CompanyFact, "calendar": CalendarBlock, "calendars": CalendarBlock, "holidays": Holidays,
-        "out_of_office": Absence, "writeback": WriteBack,
+        "out_of_office": Absence, "publish": PublishBlock, "writeback": WriteBack,
     }
     above = [blocks[str(part)] for part in place[:-1] if str(part) in blocks]
     block = above[-1] if above else Settings

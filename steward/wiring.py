@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.editions import Unreadable
     from steward.pipeline.evaluate import EvaluateReport
+    from steward.pipeline.publish import PublishReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.reconcile import Reconciled
     from steward.pipeline.sync import OnPage, SyncReport
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 NOTHING_LIVE = ("no playbook is live: what stands in the folder decides nothing before it is applied. "
                 "See what it would do, and make it live, with: steward playbook apply")
+
+
+PUBLISHING_S = 3_600.0
+"""The longest that one table may take; after it another process takes over."""
 
 
 def utc_now() -> datetime:
@@ -328,11 +333,34 @@ class Hub:
 
     def export(self, folder: Path, format_: str, tables: Sequence[str] = (), since: date | None = None) -> ExportReport:
         """Write what reports read, brought up to date, as files into `folder`."""
-        from steward.views.export import chosen, export
+        from steward.reporting import chosen
+        from steward.views.export import export
 
         chosen(tables)                      # a name that is wrong, before anything is done
         self.tabulate()
         return export(self.db, folder, format_, self.clock(), tables=tables, since=since)
+
+    def publish(
+        self, names: Sequence[str] = (), *, anew: bool = False,
+        on_done: Callable[[OutboxRow, str], None] | None = None,
+    ) -> tuple[PublishReport, DeliverReport]:
+        """Queue what the connections of `publish` are due, and deliver it and what still waits of before; apart from
+        all other actions, as a table may take minutes.
+
+        Raises:
+            ConfigError: `publish` in the settings is wrong.
+        """
+        from steward.pipeline.deliver import deliver
+        from steward.pipeline.publish import due, publish
+        from steward.pipeline.sending import Pace
+
+        now = self.clock()
+        if due(self.db, self.settings, self.connectors, now, names=names, anew=anew):
+            self.tabulate()
+        queued = publish(self.db, self.settings, self.connectors, now, names=names, anew=anew)
+        done = deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done, slow=True,
+                       pace=Pace(lease_s=PUBLISHING_S))
+        return queued, done
 
     def connection_files(self) -> dict[str, str]:
         """By name, the files with which BI tools open the views of this database.
@@ -417,13 +445,14 @@ class Hub:
     def tidy(self) -> int:
         """Let go what nobody will ask for: thin the snapshots, forget old calls and decisions in the middle of what
         is long closed, values written back that stand no more, delete unseen files; how many."""
-        from steward.store import enrollments, facts, inbox, notices, written
+        from steward.store import enrollments, facts, inbox, notices, publications, written
 
         with self.db.write() as tx:
             facts.thin(tx, self.clock())
             now = self.clock()
             gone = inbox.forget(tx, now) + enrollments.forget(tx, now) + notices.forget(tx, now)
             gone += written.forget(tx, now)
+            gone += publications.sweep(tx, self.db.data_dir, now)
             return gone + self.db.lake.sweep(tx, self.clock())
 
 
@@ -459,6 +488,10 @@ def connect(  # noqa: PLR0917  six parts, each of another kind
     """
     from pydantic import ValidationError
 
+    from steward.kit.discovery import missing
+
+    if lacking := missing(connector):
+        raise ConfigError(f"{settings.path}: connections.{name}: {lacking}")
     try:
         own = connector.load_settings().model_validate(settings.connections[name].settings)
     except ValidationError as error:

@@ -31,6 +31,7 @@ _COMMANDS = (
     ("serve", "Serve the API and the webhooks."),
     ("schema", "The JSON Schema of playbooks, by which an editor completes and checks."),
     ("export", "What reports read, as Parquet, CSV or Excel files; and what every column means."),
+    ("publish", "Bring Tableau and Power BI up to date, as `publish` in steward.yaml says."),
     ("explain", "Why a playbook did or did not fire for an account, now or then."),
 )
 for _name, _help in _COMMANDS:

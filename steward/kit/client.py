@@ -44,14 +44,15 @@ class Client:
     """Calls to one system under `url`. Thread-safe; `close` it, or leave that to the end of the process.
 
     `system` stands in every error ("usage"), `headers` may hold secrets and are never shown. `public_only`: the address
-    is one that a user may set freely, so nothing is called that is not on the public Internet.
+    is one that a user may set freely, so nothing is called that is not on the public Internet. `words` finds the
+    vendor's own short words in an error body, where they are not the JSON that all know.
     """
 
     def __init__(
         self, system: str, url: str, tools: Tools, headers: Mapping[str, str] | None = None, *,
-        public_only: bool = False,
+        public_only: bool = False, words: Callable[[bytes], str] | None = None,
     ) -> None:
-        self._system, self._tools = system, tools
+        self._system, self._tools, self._said = system, tools, words or _words
         self._deadline = _Deadline()
         transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)
         # The only way to bound the whole of a call, headers that drip included; httpx has timeouts for single reads.
@@ -99,6 +100,13 @@ class Client:
         """As `post`, by PUT."""
         return self._call("PUT", path, what, body=body, headers=headers, write=True, also=also)
 
+    def call(
+        self, method: str, path: str, what: str, *, write: bool, body: Any = None,
+        params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """As `post`, or `get` where it is no `write`, by any method."""
+        return self._call(method, path, what, write=write, body=body, params=params, headers=headers)
+
     def understood(self, answer: Answer, what: str, read: Callable[[Any], T], *, write: bool = False) -> T:
         """What `read` makes of the JSON in `answer`.
 
@@ -137,7 +145,7 @@ class Client:
         if 200 <= answer.status_code < 300 or answer.status_code in also:
             return Answer(answer.status_code, told, body_read)
         raise failure(
-            self._system, what, answer.status_code, told, _words(body_read), write=write, now=self._tools.now(),
+            self._system, what, answer.status_code, told, self._said(body_read), write=write, now=self._tools.now(),
         )
 
     def _read(self, answer: httpx.Response, most_bytes: int, what: str, write: bool) -> bytes:
@@ -149,6 +157,10 @@ class Client:
                 raise OutcomeUnknown(text) if write else GiveUp(f"{text}. Ask for less, or raise the limit.")
             parts.append(part)
         return b"".join(parts)
+
+    def lost(self, what: str, write: bool) -> StewardError:
+        """What to raise where the answer to `what` cannot be understood by the caller."""
+        return self._lost(f"{self._system}: {what} was answered with something that is not what was promised.", write)
 
     def _lost(self, text: str, write: bool) -> StewardError:
         if write:

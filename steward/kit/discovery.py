@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,15 @@ def load(package: ModuleType, name: str) -> Connector:
     if not isinstance(connector, Connector):
         raise ConfigError(f'"{module.__file__}" has no CONNECTOR. Copy connectors/csvfile/__init__.py.')
     return replace(connector, folder=connector.folder or Path(str(module.__file__)).parent)
+
+
+def missing(connector: Connector) -> str:
+    """What must be installed before `connector` can be used, in words; "" where nothing is."""
+    extras = {extra for module, extra in connector.needs.items() if importlib.util.find_spec(module) is None}
+    if not extras:
+        return ""
+    return (f'"{connector.name}" needs what is not installed here. Run: '
+            f'python -m pip install "steward-cs[{",".join(sorted(extras))}]"')
 
 
 def discover(package: ModuleType) -> dict[str, Connector]:

@@ -200,6 +200,38 @@ class TellListener(_Noun):
     told: Told
 
 
+class PublishTable(_Noun):
+    """Make a table of the star (`steward.reporting`) at the target be what is in `file`, and nothing else."""
+
+    kind: Literal["publish_table"] = "publish_table"
+    table: str
+    schema_version: int
+    as_of: datetime                         # the moment that all its rows are of
+    file: str                               # Parquet, typed as the star says; nothing changes it
+    sha256: str
+    rows: int
+
+
+class ExtendTable(_Noun):
+    """Make the days from `since` on of a table that only grows be what is in `file`; those before stay."""
+
+    kind: Literal["extend_table"] = "extend_table"
+    table: str
+    schema_version: int
+    as_of: datetime
+    since: date
+    file: str
+    sha256: str
+    rows: int
+
+
+class RefreshDataset(_Noun):
+    """Ask the target to load anew from where it reads by itself: files or the database's views."""
+
+    kind: Literal["refresh_dataset"] = "refresh_dataset"
+    as_of: datetime                         # it must show at least what was known then
+
+
 class DraftEmail(_Noun):
     """Lay a draft before one of us, who sends it or does not."""
 
@@ -214,7 +246,7 @@ class DraftEmail(_Noun):
 
 Action = Annotated[
     Message | UpdateMessage | OpenCta | LogTouchpoint | UpdateRecord | OpenOpportunity | StartSuccessPlan | CallWebhook
-    | TellListener | DraftEmail, Field(discriminator="kind")]
+    | TellListener | PublishTable | ExtendTable | RefreshDataset | DraftEmail, Field(discriminator="kind")]
 ACTION_KINDS = {
     "cta": "open_cta", "task": "open_cta", "message": "message", "touchpoint": "log_touchpoint",
     "update": "update_record", "opportunity": "open_opportunity", "success_plan": "start_success_plan",

@@ -63,6 +63,7 @@ def deliver(
     limit: int = 200,
     on_done: Callable[[OutboxRow, str], None] | None = None,
     pace: Pace = _USUAL,
+    slow: bool = False,
 ) -> DeliverReport:
     """Send until nothing is due, `limit` rows claimed at a time; `on_done` hears of each row and how it ended.
 
@@ -71,12 +72,12 @@ def deliver(
     run = _Run(db, connections, connectors, clock, sleep, on_done, pace)
     while True:
         with db.write() as tx:
-            claims = outbox.claim(tx, clock(), limit, pace.claim_s)
+            claims = outbox.claim(tx, clock(), limit, pace.claim_s, slow=slow)
         if not claims:
             break
         run.work(claims)
     with db.read() as tx:
-        next_due = outbox.next_due(tx)
+        next_due = outbox.next_due(tx, slow=slow)
     return DeliverReport(**run.ended, next_due_at=next_due)
 
 

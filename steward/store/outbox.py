@@ -98,18 +98,22 @@ _HEAD_OF_LANE = """
         WHERE e.account_id = o.account_id AND e.connection = o.connection AND e.state IN ('pending', 'sending')
           AND (e.created_at, e.position, e.key) < (o.created_at, o.position, o.key))
 """
+SLOW = ("publish_table", "extend_table", "refresh_dataset")
+"""Kinds that take minutes: claimed apart, so that no message waits behind them."""
+_KIND = {slow: f"o.kind {'IN' if slow else 'NOT IN'} ({', '.join(repr(each) for each in SLOW)})"
+         for slow in (False, True)}
 _NEXT_DUE = f"""
     SELECT min(at) FROM (
         SELECT at FROM (
-            SELECT o.due_at AS at FROM outbox AS o WHERE o.lease_until IS NULL AND {_HEAD_OF_LANE}
+            SELECT o.due_at AS at FROM outbox AS o WHERE o.lease_until IS NULL AND __kind__ AND {_HEAD_OF_LANE}
             ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT 1) AS free
         UNION ALL
         SELECT CASE WHEN o.lease_until > o.due_at THEN o.lease_until ELSE o.due_at END
-        FROM outbox AS o WHERE o.lease_until IS NOT NULL AND {_HEAD_OF_LANE}) AS next
+        FROM outbox AS o WHERE o.lease_until IS NOT NULL AND __kind__ AND {_HEAD_OF_LANE}) AS next
 """  # noqa: S608  a constant
 _DUE = f"""
     SELECT key FROM outbox AS o
-    WHERE {_HEAD_OF_LANE} AND o.due_at <= ? AND (o.lease_until IS NULL OR o.lease_until <= ?)
+    WHERE {_HEAD_OF_LANE} AND __kind__ AND o.due_at <= ? AND (o.lease_until IS NULL OR o.lease_until <= ?)
     ORDER BY o.due_at, o.created_at, o.position, o.key LIMIT ?
 """  # noqa: S608  a constant
 _CLAIM = {
@@ -124,21 +128,26 @@ _CLAIM = {
 }
 
 
-def claim(tx: Connection, now: datetime, limit: int, lease_s: float) -> list[Claim]:
-    """At most `limit` due rows for this worker alone until `now` + `lease_s`, one of each lane.
+def claim(tx: Connection, now: datetime, limit: int, lease_s: float, *, slow: bool = False) -> list[Claim]:
+    """At most `limit` due rows for this worker alone until `now` + `lease_s`, one of each lane; `slow` ones, or others.
 
     Rows that were being sent when their worker vanished come back with `resumed`.
     """
+    statement = _of_kind(_CLAIM[tx.dialect.name], slow)
     at, lease_until = to_text(now), to_text(now + timedelta(seconds=lease_s))
     if tx.dialect.name == "postgresql":
         # Before it has counted a burst of new rows it expects three, and sorts: it reads all of them for each claim.
         bulk.change(tx, "SET LOCAL enable_sort = off")
-        taken = bulk.fetch(tx, _CLAIM["postgresql"], at, at, limit, lease_until)
+        taken = bulk.fetch(tx, statement, at, at, limit, lease_until)
     else:
-        taken = bulk.fetch(tx, _CLAIM["sqlite"], lease_until, at, at, limit)
+        taken = bulk.fetch(tx, statement, lease_until, at, at, limit)
     rows = [dict(zip(_COLUMNS, found, strict=True)) for found in taken]
     claims = [Claim(_row(found), found["epoch"], found["state"] == "sending") for found in rows]
     return sorted(claims, key=lambda claimed: (claimed.row.due_at, claimed.row.created_at, claimed.row.key))
+
+
+def _of_kind(statement: str, slow: bool) -> str:
+    return statement.replace("__kind__", _KIND[slow])
 
 
 def release(tx: Connection, claimed: Claim) -> bool:
@@ -321,9 +330,9 @@ def counts(tx: Connection) -> dict[str, dict[str, int]]:
     return found
 
 
-def next_due(tx: Connection) -> datetime | None:
+def next_due(tx: Connection, *, slow: bool = False) -> datetime | None:
     """When a row can be claimed next: one that waits behind another of its lane does not count; None for never."""
-    found: str | None = tx.scalar(text(_NEXT_DUE))
+    found: str | None = tx.scalar(text(_of_kind(_NEXT_DUE, slow)))
     return from_text(found)
 
 

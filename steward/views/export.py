@@ -16,8 +16,7 @@ from xml.sax.saxutils import quoteattr
 
 from steward.model.errors import ConfigError
 from steward.model.star import StarTable
-from steward.model.words import meant_or_all
-from steward.reporting import STAR
+from steward.reporting import STAR, chosen
 from steward.reporting.dictionary import as_markdown
 
 if TYPE_CHECKING:
@@ -50,14 +49,6 @@ class ExportReport:
     since: date | None
     tables: dict[str, int]
     files: tuple[ExportedFile, ...]
-
-
-def chosen(names: Sequence[str]) -> list[StarTable]:
-    """The tables called `names`, all where none is. Raises ConfigError where there is no such table."""
-    for name in names:
-        if name not in STAR.names:
-            raise ConfigError(f'there is no table "{name}"{meant_or_all(name, STAR.names)}')
-    return [table for table in STAR.tables if not names or table.name in names]
 
 
 def export(

@@ -7,7 +7,7 @@ import pytest
 import connectors
 from steward.contracts import Connector
 from steward.kit import battery
-from steward.kit.discovery import discover
+from steward.kit.discovery import discover, missing
 
 _FOUND = discover(connectors)
 _CASES = [pytest.param(found, rule, id=f"{found.name}-{rule}") for found in _FOUND.values() for rule in battery.rules_for(found)]
@@ -19,5 +19,7 @@ def test_battery(connector: Connector, rule: str) -> None:
     reason = battery.waiver(connector, rule)
     if reason:
         pytest.skip(f"waived: {reason}")
+    if lacking := missing(connector):
+        pytest.skip(lacking)
 
     battery.run(connector, rule)

@@ -61,7 +61,7 @@ def test_deploy_all_works_and_a_process_worker_runs_the_flows(server: str, confi
     _prefect("deploy", "--all", config=config)
 
     deployments = {each["name"]: each for each in _ask(server, "/deployments/filter", {})}
-    assert set(deployments) == {"sync", "evaluate", "deliver", "nightly"}
+    assert set(deployments) == {"sync", "evaluate", "deliver", "publish", "nightly"}
     assert all(each["schedules"] and each["schedules"][0]["active"] for each in deployments.values())
     assert all(each["global_concurrency_limit"]["limit"] == 1 for each in deployments.values())
 

@@ -78,7 +78,7 @@ def test_what_prefect_yaml_names_exists() -> None:
 
     deployments = YAML(typ="safe", pure=True).load((HOME / "prefect.yaml").read_text())["deployments"]
 
-    assert {each["name"] for each in deployments} == {"sync", "evaluate", "deliver", "nightly"}
+    assert {each["name"] for each in deployments} == {"sync", "evaluate", "deliver", "publish", "nightly"}
     for each in deployments:
         module, name = each["entrypoint"].rsplit(".", 1)
         assert callable(getattr(importlib.import_module(module), name))

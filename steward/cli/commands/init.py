@@ -63,6 +63,10 @@ routing:
 writeback: {{}}                   # by connection, a fact and the field it is written into:
 #  salesforce: {{health.score: Health_Score__c, health.band: {{field: Health__c, empty: true}}}}
 
+publish: {{}}                     # by connection to Tableau or Power BI, what it gets of the tables that reports read:
+#  tableau: {{}}                  # all of them, every day (every: 1h); `steward export --dictionary` names them
+#  powerbi: {{days: 400}}         # of dated tables the last 400 days; or refresh: true
+
 playbooks: playbooks
 
 web:

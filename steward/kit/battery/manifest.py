@@ -18,7 +18,8 @@ from steward.model.actions import Action
 
 HEADINGS = ("Access", "Streams", "Actions", "Limits", "Sandbox", "Troubleshooting")
 _KINDS = {kind for action in get_args(get_args(Action)[0]) for kind in get_args(action.model_fields["kind"].annotation)}
-_HEAVY = ("polars", "httpx", "requests", "simple_salesforce", "hubspot", "slack_sdk", "python_calamine", "http.server")
+_HEAVY = ("polars", "httpx", "requests", "simple_salesforce", "hubspot", "slack_sdk", "python_calamine", "http.server",
+          "pantab", "tableauserverclient", "xlsxwriter")
 _SECRET_NAMES = re.compile(r"(token|secret|password|private_key|api_key)$")
 
 
