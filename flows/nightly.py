@@ -12,6 +12,7 @@ from flows.evaluate import evaluate
 from flows.hub import with_hub
 from flows.reaper import delete_old_runs, reap
 from flows.sync import sync_all
+from steward import reports
 
 KEEP_RUNS_DAYS = 30
 
@@ -21,7 +22,7 @@ async def nightly() -> State[dict[str, int]]:
     """Everything once, in order, then the tidying. A part that fails does not stop the next."""
     states = [await part(return_state=True) for part in (sync_all, evaluate, deliver)]
     reconciled = await with_hub(lambda hub: hub.reconcile_silent())
-    tabulated = await with_hub(lambda hub: hub.tabulate())
+    tabulated = await with_hub(reports.tabulate)
     tidied = await with_hub(lambda hub: hub.tidy())
     counts = {
         "failed parts": sum(not state.is_completed() for state in states),

@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from flows.artifact import summarise
 from flows.hub import with_hub
+from steward import reports
 
 
 @flow(name="publish", flow_run_name="publish-tables", log_prints=False)
@@ -17,7 +18,7 @@ async def publish() -> State[dict[str, int]]:
     """Publish what is due, and what still waits. Safe to run twice, late, or beside itself: a period has its keys."""
     if not await with_hub(lambda hub: bool(hub.settings.publish)):
         return Completed(message="nothing is published: steward.yaml has no `publish`")
-    queued, done = await with_hub(lambda hub: hub.publish())
+    queued, done = await with_hub(reports.publish)
     rows = [{"connection": name, "table": table or "a refresh", "rows": count}
             for name, tables in queued.queued.items() for table, count in tables.items()]
     await summarise("publish", "What was published", rows)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,23 +27,16 @@ if TYPE_CHECKING:
     from steward.pipeline.derive import DeriveReport
     from steward.pipeline.editions import Unreadable
     from steward.pipeline.evaluate import EvaluateReport
-    from steward.pipeline.publish import PublishReport
     from steward.pipeline.receive import InboxWriter, ReceiveOutcome
     from steward.pipeline.reconcile import Reconciled
     from steward.pipeline.sync import OnPage, SyncReport
-    from steward.pipeline.tabulate import TabulateReport
     from steward.pipeline.writeback import WriteBackReport
     from steward.store.database import Database
     from steward.store.outbox import OutboxRow
     from steward.store.releases import Release
-    from steward.views.export import ExportReport
 
 NOTHING_LIVE = ("no playbook is live: what stands in the folder decides nothing before it is applied. "
                 "See what it would do, and make it live, with: steward playbook apply")
-
-
-PUBLISHING_S = 3_600.0
-"""The longest that one table may take; after it another process takes over."""
 
 
 def utc_now() -> datetime:
@@ -316,65 +309,16 @@ class Hub:
 
         return operate.apply(self.db, playbooks, by, self.clock(), note)
 
-    def deliver(self, on_done: Callable[[OutboxRow, str], None] | None = None) -> DeliverReport:
-        """Deliver what is due."""
+    def deliver(
+        self, on_done: Callable[[OutboxRow, str], None] | None = None, *, publishing: bool = False,
+    ) -> DeliverReport:
+        """Deliver what is due: `publishing`, tables for BI tools, each within an hour; else all other actions."""
         from steward.pipeline.deliver import deliver
+        from steward.pipeline.sending import PUBLISHING, USUAL
 
-        return deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done)
+        return deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done, slow=publishing,
+                       pace=PUBLISHING if publishing else USUAL)
 
-
-    # ---- what reports read ----
-
-    def tabulate(self) -> TabulateReport:
-        """Bring the tables and views that reports read up to date."""
-        from steward.pipeline.tabulate import tabulate
-
-        return tabulate(self.db, self.settings, self.clock())
-
-    def export(self, folder: Path, format_: str, tables: Sequence[str] = (), since: date | None = None) -> ExportReport:
-        """Write what reports read, brought up to date, as files into `folder`."""
-        from steward.reporting import chosen
-        from steward.views.export import export
-
-        chosen(tables)                      # a name that is wrong, before anything is done
-        self.tabulate()
-        return export(self.db, folder, format_, self.clock(), tables=tables, since=since)
-
-    def publish(
-        self, names: Sequence[str] = (), *, anew: bool = False,
-        on_done: Callable[[OutboxRow, str], None] | None = None,
-    ) -> tuple[PublishReport, DeliverReport]:
-        """Queue what the connections of `publish` are due, and deliver it and what still waits of before; apart from
-        all other actions, as a table may take minutes.
-
-        Raises:
-            ConfigError: `publish` in the settings is wrong.
-        """
-        from steward.pipeline.deliver import deliver
-        from steward.pipeline.publish import due, publish
-        from steward.pipeline.sending import Pace
-
-        now = self.clock()
-        if due(self.db, self.settings, self.connectors, now, names=names, anew=anew):
-            self.tabulate()
-        queued = publish(self.db, self.settings, self.connectors, now, names=names, anew=anew)
-        done = deliver(self.db, _Late(self), self.connectors, self.clock, self.sleep, on_done=on_done, slow=True,
-                       pace=Pace(lease_s=PUBLISHING_S))
-        return queued, done
-
-    def connection_files(self) -> dict[str, str]:
-        """By name, the files with which BI tools open the views of this database.
-
-        Raises:
-            ConfigError: it is SQLite, which nobody reads over a network.
-        """
-        from steward.views.export import connection_files
-
-        if self.db.address is None:
-            raise ConfigError("BI tools read live from PostgreSQL: set store.url to one. SQLite is one file on this "
-                              "machine; write files for them with: steward export --to DIR")
-        self.tabulate()
-        return connection_files(*self.db.address)
 
     def inbox_writer(self) -> InboxWriter:
         """What makes the calls of many vendors durable in few commits; close it in the end."""

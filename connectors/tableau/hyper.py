@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA, ROWS, DAYS = "Extract", "Extract", "Days"
-QUIET = {"log_config": ""}                  # else Hyper writes a log into the folder it is started in
 _CENTS = "Cents"
 _HERE = {"target-schema": SCHEMA, "target-table": ROWS}
 _THERE = {"source-schema": SCHEMA, "source-table": ROWS}
@@ -52,7 +51,7 @@ def _put(file: Path, frames: Mapping[str, pl.DataFrame]) -> None:
     if money:
         written[SCHEMA, _CENTS] = _in_cents(written.pop((SCHEMA, ROWS)), money)
     try:
-        pantab.frames_to_hyper(written, file, process_params=QUIET)
+        pantab.frames_to_hyper(written, file)
         if money:
             columns = ", ".join(
                 f'CAST(CAST("{name}" AS numeric(18, 2)) / 100 AS numeric(18, 2)) AS "{name}"' if name in money
@@ -83,4 +82,4 @@ def _run(file: Path, statement: str) -> None:
     """pantab has no other way to run a statement than to ask for its rows; there are none."""
     import pantab
 
-    pantab.frame_from_hyper_query(file, statement, return_type="polars", process_params=QUIET)
+    pantab.frame_from_hyper_query(file, statement, return_type="polars")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors.tableau.hyper import QUIET, ROWS, SCHEMA
+from connectors.tableau.hyper import ROWS, SCHEMA
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ def read(content: bytes, names: Collection[tuple[str, str]] = ((SCHEMA, ROWS),))
         file = Path(folder) / "it.hyper"
         file.write_bytes(content)
         try:
-            return {name: pantab.frame_from_hyper(file, table=name, return_type="polars", process_params=QUIET)
+            return {name: pantab.frame_from_hyper(file, table=name, return_type="polars")
                     for name in names}
         except (RuntimeError, OSError) as error:
             raise Failed(f"the file is no Hyper database with these tables: {str(error)[:80]}") from None

@@ -19,7 +19,7 @@ from steward.contracts import BatchSink, Connection, Connector, Sink
 from steward.model.actions import DeliveryClass, IdempotencyKey
 from steward.model.errors import StewardError
 from steward.pipeline.batches import may_join, send_many
-from steward.pipeline.sending import Outcome, Pace, send
+from steward.pipeline.sending import USUAL, Outcome, Pace, send
 from steward.store import outbox
 from steward.store.database import Database
 from steward.store.outbox import Claim, OutboxRow
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 DOWN_AFTER = 5                              # so many in a row could not be reached: the connection rests
 DOWN_S = 30.0
-_USUAL = Pace()
 NOT_READY_S = 300.0                         # the connection is not set up as it must be
 
 
@@ -62,7 +61,7 @@ def deliver(
     *,
     limit: int = 200,
     on_done: Callable[[OutboxRow, str], None] | None = None,
-    pace: Pace = _USUAL,
+    pace: Pace = USUAL,
     slow: bool = False,
 ) -> DeliverReport:
     """Send until nothing is due, `limit` rows claimed at a time; `on_done` hears of each row and how it ended.

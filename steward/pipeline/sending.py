@@ -47,6 +47,10 @@ class Pace:
     workers: int = 4
 
 
+USUAL = Pace()
+PUBLISHING = Pace(lease_s=3_600.0)          # a table of a million rows takes minutes
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a row: delivered | found | later | rate_limited | failed | unknown | expired | fenced.

@@ -96,7 +96,7 @@ def _work(db: Database, ids: list[str]) -> None:
         assert begun
         outbox.complete(tx, begun, Receipt(external_id="C1/17", url="https://slack.test/17", delivered_at=entered), NOW)
         cursors.move(tx, "crm", "accounts", Cursor("7"), records=6, watermark=NOW, now=NOW)
-        refusals.put(tx, "crm", "accounts", [Refusal("accounts 99", "arr", "no number")], NOW)
+        refusals.settle(tx, "crm", "accounts", [], [Refusal("accounts 99", "arr", "no number")], NOW)
 
 
 @pytest.fixture

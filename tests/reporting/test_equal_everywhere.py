@@ -14,6 +14,7 @@ import pytest
 import python_calamine
 from sqlalchemy import text
 
+from steward import reports
 from steward.model.records import FieldType
 from steward.reporting import STAR
 from steward.settings import ConnectionBlock, PublishBlock
@@ -51,9 +52,9 @@ def everywhere(told: Any) -> Iterator[Everywhere]:
 
 def test_every_number_is_the_same_everywhere(everywhere: Everywhere, told: Any, tmp_path: Path) -> None:
     """Two dashboards with two sums end the trust in both."""
-    queued, done = everywhere.hub.publish()
+    queued, done = reports.publish(everywhere.hub)
     for kind in ("parquet", "csv", "xlsx"):
-        everywhere.hub.export(tmp_path / "out", kind)
+        reports.export(everywhere.hub, tmp_path / "out", kind)
 
     names = list(queued.queued["tableau"])
     assert len(names) == (len(STAR.tables) if told.db.dialect == "sqlite" else len(SOME))
@@ -84,7 +85,7 @@ def test_every_number_is_the_same_everywhere(everywhere: Everywhere, told: Any, 
 
     # The flow runs every hour; the data sources are published once a day.
     effects = {name: len(box.ledger) for name, box in boxes.items()}
-    queued, done = everywhere.hub.publish()
+    queued, done = reports.publish(everywhere.hub)
     assert (queued.queued, done.delivered) == ({}, 0)
     assert {name: len(box.ledger) for name, box in boxes.items()} == effects
 

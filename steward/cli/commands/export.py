@@ -33,13 +33,14 @@ def export(
         return _dictionary(options)
     if to is None:
         raise ConfigError("say where to write: steward export --to DIR. What there is: steward export --dictionary")
+    from steward import reports
     from steward.wiring import open_hub
 
     day = chosen.instant(since).date() if since else None
     with open_hub(options.config) as hub:
         if connect:
-            return _connect(hub.connection_files(), to, options)
-        report = hub.export(to, format_, tables, day)
+            return _connect(reports.connection_files(hub), to, options)
+        report = reports.export(hub, to, format_, tables, day)
     if options.json:
         show.as_json(report)
         return 0

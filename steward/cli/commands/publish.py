@@ -25,12 +25,13 @@ def publish(
     Once in each period (`every`, a day where nothing is said), however often this runs; each table is an action of the
     outbox, with retries and a receipt. What did not get through is tried again by the next run.
     """
+    from steward import reports
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub, show.progress(options.json) as bars:
         bar = bars.add_task("publish", total=None, said="")
-        queued, done = hub.publish(
-            connections, anew=now,
+        queued, done = reports.publish(
+            hub, connections, anew=now,
             on_done=lambda row, ended: bars.update(bar, advance=1, said=f"{row.key.split('/')[2]} {ended}"))
     if options.json:
         show.as_json({"queued": queued.queued, "delivered": asdict(done)})
