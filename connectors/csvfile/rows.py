@@ -78,7 +78,7 @@ class Reader:
             field = "deleted"
             gone = self._deleted(row.cells) is True if self._deleted else False
         except Unreadable as error:
-            return Outcome(name, refusal=Refusal(where, field, str(error)))
+            return Outcome(name, refusal=Refusal(where, field, str(error), name))
         return Outcome(name, Record(self._mapping.noun, name, values, modified_at, deleted=gone))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import random
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ class CsvfileSandbox(Sandbox):
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(state_dir, now)
         self._made: Path | None = None
+        self._rows: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def folder(self) -> Path:
@@ -43,6 +45,7 @@ class CsvfileSandbox(Sandbox):
     def load(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write `rows` to the file `table`: "accounts.csv", "tickets.csv.gz", "contacts.parquet"."""
         file = self.folder / table
+        self._rows[table] = [dict(row) for row in rows]
         if table.endswith(".parquet"):
             import polars as pl
 
@@ -63,6 +66,28 @@ class CsvfileSandbox(Sandbox):
             {"Konto": f"K-{number}", "Tag": _german(_FIRST + timedelta(days=day)), "Nutzer": (number + day) % 20}
             for number in range(accounts) for day in range(14)
         ])
+
+    def stir(self, chance: random.Random) -> str | None:
+        """A row edited, a row more, a new column, a cell that cannot be read and one that can again."""
+        table = chance.choice(("deals.csv", "calls.csv", "tickets.csv.gz", "nps.csv"))
+        rows = self._rows.get(table)
+        if not rows or len(rows) < 2:
+            return None
+        kind, row = chance.choice(("edited", "edited", "added", "removed", "column", "unreadable")), chance.choice(rows)
+        if kind == "added":
+            rows.append({**row, "id": f"{row['id']}-{chance.randrange(10**6)}"})
+        elif kind == "removed":
+            rows.remove(row)
+        elif kind == "column":
+            name = f"column {chance.randrange(99)}"
+            rows = [{name: "new", **each} for each in rows]
+        elif kind == "unreadable" and table == "deals.csv":
+            row["close"] = "next spring"
+        else:
+            row |= {"close": f"2026-0{chance.randint(1, 9)}-15"} if table == "deals.csv" else {}
+            row |= {"subject": f"About {chance.randrange(99)}"} if "subject" in row else {}
+        self.load(table, rows)
+        return f"{table}: {kind}: {row['id']}"
 
     def settings(self) -> dict[str, Any]:
         german = {"day_first": True, "decimal": ",", "timezone": "Europe/Berlin"}

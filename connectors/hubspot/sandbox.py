@@ -78,6 +78,12 @@ class HubSpotSandbox(Writing):
         with self.lock:
             return People(self.portal, chance, self._at(None)).do_something()
 
+    def settle(self) -> None:
+        with self.lock:
+            for shelf in self.portal.shelves.values():
+                shelf.unindexed.clear()
+                shelf.late.clear()
+
     def settings(self) -> dict[str, Any]:
         """As an app has them that was installed by OAuth just now."""
         return {

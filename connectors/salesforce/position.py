@@ -44,11 +44,24 @@ class Position:
         return Cursor(json.dumps({name: value for name, value in asdict(self).items() if value is not None}))
 
     def past(self, rows: Sequence[Mapping[str, Any]]) -> Position:
-        """This position once `rows` are stored: after the last of them that says when it changed."""
+        """This position once `rows` are stored: after the last of them that stands where it stood when the pull began.
+
+        A row that changes while the pages are read comes at its old place with its new time: who went on from that time
+        would skip all rows between. Such a time is after `covered`, and the next pull reads the row again.
+        """
+        covered = instant(self.covered)
         for row in reversed(rows):
-            if isinstance(row.get("SystemModstamp"), str) and isinstance(row.get("Id"), str):
-                return replace(self, at=row["SystemModstamp"], id=row["Id"])
+            at, id_ = row.get("SystemModstamp"), row.get("Id")
+            if isinstance(at, str) and isinstance(id_, str) and _is_until(at, covered):
+                return replace(self, at=at, id=id_)
         return self
+
+
+def _is_until(at: str, covered: datetime) -> bool:
+    try:
+        return instant(at) <= covered
+    except ValueError:
+        return False
 
 
 def read(cursor: Cursor) -> Position:

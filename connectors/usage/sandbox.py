@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import io
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,27 @@ class UsageSandbox(Sandbox):
                 self.load("drops", [{"name": f"{name}.parquet", "frame": frame}])
             else:
                 self.load("drops", [{"name": f"{name}.csv", "bytes": frame.write_csv().encode()}])
+
+    def stir(self, chance: random.Random) -> str | None:
+        """A drop corrected, one more day, a new metric, a cell that is no number."""
+        import polars as pl
+
+        if not self.drops:
+            return None
+        name = chance.choice(sorted(each for each in self.drops if each.endswith(".csv")))
+        frame = pl.read_csv(self.drops[name][1], infer_schema=False)
+        at, kind = chance.randrange(frame.height), chance.choice(("corrected", "day", "metric", "type"))
+        row = {**frame.row(at, named=True), "active_users": str(chance.randrange(99))}
+        if kind in ("day", "type"):
+            row["day"] = (date.fromisoformat(row["day"]) + timedelta(days=60)).isoformat()
+        if kind == "type":
+            row["active_users"] = "n/k"
+        others = frame if kind in ("day", "type") else pl.concat([frame[:at], frame[at + 1:]])
+        changed = pl.concat([others, pl.DataFrame([row], schema=frame.schema)])
+        if kind == "metric":
+            changed = changed.with_columns(pl.lit(str(chance.randrange(9))).alias(f"metric_{chance.randrange(99)}"))
+        self.load("drops", [{"name": name, "bytes": changed.write_csv().encode()}])
+        return f"{name}: {kind}: {row['account_external_id']} on {row['day']}"
 
     def settings(self) -> dict[str, Any]:
         return {"url": self.url, "token": TOKEN, "signing_secret": SECRET, "events": {"Report Viewed": "reports"}}

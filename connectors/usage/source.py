@@ -58,6 +58,7 @@ class UsageSource:
         if (place.name, place.etag) != (drop.name, _short(drop)):
             place.name, place.etag, place.row = drop.name, _short(drop), 0
         while True:
+            anew = "" if place.row else drop.name
             part: pl.DataFrame = frame.slice(place.row, self.rows_on_a_page)
             place.row += part.height
             last = place.row >= frame.height
@@ -66,7 +67,7 @@ class UsageSource:
                 place.name, place.etag, place.row = "", "", 0
             yield Page(
                 (), place.cursor(), refusals=refusals if last else (), usage=None if part.is_empty() else part,
-                progress=progress,
+                progress=progress, anew=anew,
             )
             if last:
                 return

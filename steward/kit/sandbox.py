@@ -125,6 +125,14 @@ class Sandbox:
         """
         return None
 
+    def settle(self) -> None:
+        """Let everything be seen that was done and is not visible yet: an index that lags, a row committed late."""
+
+    @property
+    def answers_calls(self) -> bool:
+        """Whether there is anything to call: files in a folder answer nobody."""
+        return bool(self._routes)
+
     # ---- the life of the server ----
 
     def start(self, port: int = 0) -> str:

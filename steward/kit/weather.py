@@ -19,7 +19,8 @@ KINDS: Mapping[str, str] = {
     "429_absurd": "too fast, with a Retry-After of a day, of less than nothing, or of nonsense",
     "5xx": "500, 502, 503 or 504",
     "error_in_200": "200 with the vendor's error body; of vendors that do that",
-    "html": "a proxy's page instead of JSON",
+    "html": "a proxy's page with 502 or 503",
+    "html_200": "a proxy's page with 200, as hotels have them; nothing applied",
     "truncated": "applied; the line is cut within the body of the answer",
     "drip": "applied; the answer comes a byte at a time",
     "cut": "applied; the line is cut before the answer",
@@ -89,7 +90,9 @@ class Weather:
             case "5xx":
                 return Fault("status", status=self._chance.choice((500, 502, 503, 504)))
             case "html":
-                return Fault("html", status=self._chance.choice((200, 502, 503)))
+                return Fault("html", status=self._chance.choice((502, 503)))
+            case "html_200":
+                return Fault("html", status=200)
         return Fault(kind)
 
 

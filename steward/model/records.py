@@ -189,9 +189,11 @@ class Refusal:
     """One row that could not become a record, or a field of one: where it stands, which field, and why in words.
 
     What names a record is its kind and its external id with one space between, and nothing else has two words: such a
-    record is asked for again, and the refusal is over once it comes whole.
+    record is asked for again, and the refusal is over once it comes whole. `external_id`: of a row that is named by its
+    place, the record that it would have been, where that can be read.
     """
 
     where: str                              # "accounts.csv row 17", "Account 001…"
     field: str | None
     reason: str
+    external_id: str = ""

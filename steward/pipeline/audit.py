@@ -141,7 +141,7 @@ def _records(  # noqa: PLR0917  as above
             ids = _sample(stored.live_ids(tx, name, stream), sample)
     pages = patiently(lambda: list(_pages(source, stream, ids)), lambda: 0, sleep)
     theirs: dict[str, Stored] = {}
-    unreadable: list[tuple[str, str]] = []
+    unreadable: set[tuple[str, str, str]] = set()
     for page in pages:
         for record in page.records:
             if ids is not None and record.external_id not in ids:
@@ -149,22 +149,26 @@ def _records(  # noqa: PLR0917  as above
             try:
                 one = stored.as_stored(record)
             except Unstorable as fault:
-                unreadable.append((record.external_id, fault.field or _WHOLE))
+                unreadable.add((record.external_id, fault.field or _WHOLE, record.external_id))
                 continue
             known = theirs.get(one.external_id)
             if known is None or (one.modified_at or "") >= (known.modified_at or ""):
                 theirs[one.external_id] = one
         if ids is None:
-            unreadable += [(each.where, each.field or _WHOLE) for each in page.refusals]
+            unreadable |= {
+                (each.where, each.field or _WHOLE, each.external_id or each.where.partition(" ")[2])
+                for each in page.refusals}
     with db.read() as tx:
         ours = stored.of_stream(tx, name, stream) if ids is None else stored.some(tx, name, stream, ids)
         refused = refusals.ids(tx, name, stream)
+        merged = stored.merged(tx, name)
         read_until = next((to_text(each.moved_at) for each in cursors.list_(tx)
                            if (each.connection, each.stream) == (name, stream)), "")
-    for where, what in sorted(set(unreadable)):
+    for where, what, external_id in sorted(unreadable):
         found.differs(Example(where, what, "cannot be read", None, "refused"))
+        refused.add(external_id)
     found.records = len(theirs)
-    judge = _Judge(found, refused, read_until or "")
+    judge = _Judge(found, refused, read_until or "", merged)
     for external_id, one in sorted(theirs.items()):
         judge.compare(one, ours.get(external_id))
     for external_id in sorted(set(ours) - set(theirs)):
@@ -191,6 +195,7 @@ class _Judge:
     found: StreamAudit
     refused: set[str]
     read_until: str
+    merged: Mapping[str, str]               # a record may point at one that was merged away: that is the same account
 
     def compare(self, theirs: Stored, ours: Stored | None) -> None:
         if not theirs.is_live:
@@ -200,7 +205,7 @@ class _Judge:
         if not known and not theirs.body and ours is not None and ours.is_live:
             self.found.same(_WHOLE)
         for name in sorted({*theirs.body, *known}):
-            if name in theirs.body and name in known and theirs.body[name] == known[name]:
+            if name in theirs.body and name in known and self._alike(name, theirs.body[name], known[name]):
                 self.found.same(name)
                 continue
             self.found.differs(Example(theirs.external_id, name, theirs.body.get(name), known.get(name),
@@ -208,6 +213,18 @@ class _Judge:
         if not theirs.body and (ours is None or not ours.is_live):
             self.found.differs(Example(theirs.external_id, _WHOLE, "live", "deleted" if ours else None,
                                        self._why(theirs, ours, _WHOLE)))
+
+    def _alike(self, name: str, there: Any, here: Any) -> bool:
+        if name.endswith("_external_id"):
+            there, here = self._survivor(there), self._survivor(here)
+        return bool(there == here)
+
+    def _survivor(self, external_id: Any) -> Any:
+        for _ in self.merged:
+            if external_id not in self.merged:
+                break
+            external_id = self.merged[external_id]
+        return external_id
 
     def _tombstone(self, theirs: Stored, ours: Stored | None) -> None:
         if ours is None or not ours.is_live:

@@ -64,6 +64,13 @@ def some(tx: Connection, connection: str, stream: str, external_ids: Iterable[st
     return found
 
 
+def merged(tx: Connection, connection: str) -> dict[str, str]:
+    """Each record of a connection that was merged away, and into which."""
+    rows = tx.execute(select(table.c.external_id, table.c.merged_into).where(
+        table.c.connection == connection, table.c.merged_into.is_not(None)))
+    return {row.external_id: row.merged_into for row in rows}
+
+
 def live_ids(tx: Connection, connection: str, stream: str) -> list[str]:
     """The ids of the records that are neither deleted nor merged away, sorted."""
     return sorted(tx.scalars(select(table.c.external_id).where(
