@@ -83,6 +83,10 @@ class GainsightSandbox(Sandbox):
     def stir(self, chance: random.Random) -> str | None:
         return stir(self, chance)
 
+    def settle(self) -> None:
+        with self.lock:
+            self.tenant.hidden.clear()
+
     # ---- who may call, and how fast ----
 
     def error(self, status: int, retry_after: str | None = None) -> Reply:

@@ -90,6 +90,10 @@ class GainsightPxSandbox(Sandbox):
     def stir(self, chance: random.Random) -> str | None:
         return stir(self, chance)
 
+    def settle(self) -> None:
+        with self.lock:
+            self.hidden.clear()
+
     # ---- who may call, and how fast ----
 
     def error(self, status: int, retry_after: str | None = None) -> Reply:
