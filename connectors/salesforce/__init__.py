@@ -65,8 +65,9 @@ CONNECTOR = Connector(
     },
     confirmed={
         "Records come by query, queryAll and nextRecordsUrl, at most 2,000 a page":
-            "official spec REST API Developer Guide; third party jsforce 3.10.16, simple-salesforce 1.12.10",
-        "`deleted` and `updated` with latestDateCovered, 15 and 30 days back": "official spec REST API Developer Guide",
+            "official spec Postman collection of Salesforce (2020); third party jsforce 3.10.16",
+        "`deleted` and `updated` with latestDateCovered, 15 and 30 days back":
+            "official spec Postman collection of Salesforce (2020), REST API Developer Guide",
         "A bulk query's parts come with Sforce-Locator, `null` after the last":
             "official spec Bulk API 2.0 Developer Guide; client library simple-salesforce 1.12.10",
         "Whether later parts of a bulk result begin with the names": "UNCONFIRMED; both are read",

@@ -120,13 +120,16 @@ def write_back(
     """Put what changed since it was last written into the outbox. What the settings have wrong is left out and told."""
     if not settings.writeback:
         return WriteBackReport()
-    with db.write() as tx:
-        report = _decide(tx, settings, catalog, connectors, now)
-        changes = [change for each in report.fields for change in each.changes]
-        outbox.add(tx, [_row(change, connectors, now) for change in changes])
-        written.put(tx, [Written(
-            each.connection, each.account_id, each.field, each.external_id, each.value, each.version, each.key,
-        ) for each in changes], now)
+    # Looked at outside of the transaction that writes: that one is short. Two that decide at once decide the same
+    # numbers, and of one number the first value stands, here and in the outbox.
+    report = plan_write_back(db, settings, catalog, connectors, now)
+    changes = [change for each in report.fields for change in each.changes]
+    if changes:
+        with db.write() as tx:
+            outbox.add(tx, [_row(change, connectors, now) for change in changes])
+            written.put(tx, [Written(
+                each.connection, each.account_id, each.field, each.external_id, each.value, each.version, each.key,
+            ) for each in changes], now)
     return report
 
 

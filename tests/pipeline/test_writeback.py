@@ -180,6 +180,23 @@ def test_a_new_record_at_the_target_gets_the_value_too(us: Us) -> None:
     assert _values(us.rows("pending")) == {("b0", "Health_Score__c", "40"): 1, ("b0", "Risk__c", "red"): 1}
 
 
+def test_two_rounds_at_once_decide_once(us: Us, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two evaluators that overlap: the second, which looked before the first wrote, must not write another value
+    under the same number."""
+    us.know(40.0, 71.0, 90.0)
+    looked = us.plan()
+    us.know(41.0, 71.0, 90.0)
+    us.write_back()
+    monkeypatch.setattr("steward.pipeline.writeback.plan_write_back", lambda *_: looked)
+    us.write_back()
+
+    assert len(us.rows()) == 6
+    with us.db.read() as tx:
+        kept = {each.key: each.value for each in written.of(tx, "crm", "Health_Score__c").values()}
+    assert kept == {row.key: row.action.value for row in us.rows()
+                    if isinstance(row.action, UpdateRecord) and row.action.field == "Health_Score__c"}
+
+
 def test_a_deleted_record_is_not_written_to(us: Us) -> None:
     """It would be refused, each account a dead letter."""
     with us.db.write() as tx:
