@@ -58,6 +58,8 @@ CONNECTOR = Connector(
         "survey_responses": Stream(Noun.SURVEY_RESPONSE, "NPS, CSAT and CES answers: feedback submissions"),
         "milestones": Stream(Noun.MILESTONE, "Onboarding milestones, from a custom object where there is one"),
         "touchpoints": Stream(Noun.TOUCHPOINT, "Meetings that took place"),
+        "calls": Stream(Noun.TOUCHPOINT, "Calls that were made, where settings count them as touchpoints"),
+        "emails": Stream(Noun.TOUCHPOINT, "E-mails that were sent or came, where settings count them as touchpoints"),
         "tasks": Stream(Noun.TASK, "Tasks, those that Steward opened too"),
     },
     actions=dict.fromkeys(("open_cta", "log_touchpoint", "update_record", "open_opportunity"), DeliveryClass.A),

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.hubspot import reading
 from connectors.hubspot.settings import HubSpotSettings
-from connectors.hubspot.shapes import BESIDE, CURRENCY, DID_NOT_TAKE_PLACE, MERGED, SHAPES
+from connectors.hubspot.shapes import BESIDE, CURRENCY, MERGED, SHAPES
 from steward.model.money import Money
 from steward.model.records import FIELDS, FieldType, Noun, Record, Refusal, Value
 
@@ -89,6 +89,7 @@ class Reader:
         """The properties to ask for: those that are needed and that the portal has."""
         wanted = [*self.property_of.values(), self.shape.modified, MERGED, *self._custom(), *self._ids().values()]
         wanted += [beside for (noun, _), beside in BESIDE.items() if noun is self.noun]
+        wanted += [self.shape.outcome] if self.shape.outcome else []
         return sorted({name for name in wanted if self._known is None or name in self._known})
 
     def records(self, row: Row, links: Mapping[str, str]) -> tuple[list[Record], list[Refusal]]:
@@ -99,6 +100,7 @@ class Reader:
         row_id = reading.text(row.get("id"))
         if not row_id:
             return [], [Refusal(f"{self.kind} without an id", "id", "a row without an id cannot be kept")]
+        row_id = self.shape.prefix + row_id
         told = _told(row)
         values, refusals = self.values(told, self.property_of, f"{self.kind} {row_id}")
         if links.get("companies"):
@@ -106,7 +108,7 @@ class Reader:
         if self.noun is Noun.SURVEY_RESPONSE and links.get("contacts"):
             values["contact_external_id"] = links["contacts"]
         modified_at = self.modified_at(row)
-        taken_back = self.noun is Noun.TOUCHPOINT and told.get("hs_meeting_outcome", "").lower() in DID_NOT_TAKE_PLACE
+        taken_back = told.get(self.shape.outcome, "").lower() in self.shape.void
         records = [Record(self.noun, row_id, {} if taken_back else values, modified_at, deleted=taken_back)]
         losers = {each.strip() for each in told.get(MERGED, "").split(";")} - {"", row_id}
         records += [Record(self.noun, loser, {}, modified_at, merged_into=row_id) for loser in sorted(losers)]
@@ -116,7 +118,7 @@ class Reader:
         """The record of an archived row."""
         row_id = reading.text(row.get("id"))
         at = archived_at(row) or self.modified_at(row)
-        return Record(self.noun, row_id, {}, at, deleted=True) if row_id else None
+        return Record(self.noun, self.shape.prefix + row_id, {}, at, deleted=True) if row_id else None
 
     def modified_at(self, row: Row) -> datetime | None:
         properties = row.get("properties")
@@ -195,7 +197,7 @@ class Reader:
             gone = bool(told.get(self.property_of["left_on"]))
             return reading.truth(given) if given else (False if gone else None)
         if self.noun is Noun.TOUCHPOINT:
-            return self._words[ours].get(given.lower(), "meeting")
+            return self._words[ours].get(given.lower(), self.shape.usual)
         if self.noun is Noun.TICKET:
             return self._ticket_status(told.get(BESIDE[self.noun, ours], ""), given)
         return self._deal(ours, given, told)

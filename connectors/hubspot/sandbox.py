@@ -90,6 +90,7 @@ class HubSpotSandbox(Writing):
             "access_token": self.grant(), "client_id": CLIENT_ID, "client_secret": SECRET,
             "refresh_token": REFRESH_TOKEN, "host": self.url, "portal_id": PORTAL,
             "subscription_object": "p_subscriptions", "milestone_object": "p_milestones",
+            "touchpoints": ["meetings", "calls", "emails"],
         }
 
     def sample_actions(self) -> Sequence[Action]:

@@ -74,6 +74,14 @@ def _account(number: int, chance: random.Random, now: datetime) -> dict[str, Row
             "hs_meeting_title": "Quarterly review", "hs_activity_type": "QBR", "hs_meeting_outcome": "COMPLETED",
             "hs_meeting_start_time": _text(now - timedelta(days=30)), "hubspot_owner_id": owner,
         })],
+        "calls": [row(10, 0, {
+            "hs_call_title": "Asked about <seats>", "hs_call_status": ("COMPLETED", "NO_ANSWER")[number % 2],
+            "hs_timestamp": _text(now - timedelta(days=12)), "hubspot_owner_id": owner,
+        })],
+        "emails": [row(11, 0, {
+            "hs_email_subject": "Your renewal", "hs_email_status": "SENT", "hs_email_direction": "EMAIL",
+            "hs_timestamp": _text(now - timedelta(days=4)), "hubspot_owner_id": owner,
+        })],
         "tasks": [row(9, 0, {
             "hs_task_subject": "Call", "hs_task_status": "NOT_STARTED", "hs_timestamp": _text(now),
             "hubspot_owner_id": owner,

@@ -19,6 +19,7 @@ _EDITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tickets": {"hs_pipeline_stage": ("1", "2", "4"), "hs_ticket_priority": ("LOW", "URGENT")},
     "p_subscriptions": {"seats": ("5", "50"), "status": ("active", "cancelled")},
     "meetings": {"hs_meeting_outcome": ("COMPLETED", "NO_SHOW"), "hs_meeting_title": ("Review", "Kickoff")},
+    "calls": {"hs_call_status": ("COMPLETED", "NO_ANSWER"), "hs_call_title": ("Call", "Call back")},
     "tasks": {"hs_task_status": ("NOT_STARTED", "COMPLETED")},
 }
 _NEW_ID = 90_000_000_000
@@ -82,7 +83,7 @@ class People:
         return f"company {company} and its contact {contact} were made"
 
     def archive(self) -> str | None:
-        kind = self.chance.choice(("contacts", "deals", "tickets", "meetings", "tasks"))
+        kind = self.chance.choice(("contacts", "deals", "tickets", "meetings", "calls", "tasks"))
         rows = [row for row in self._live(kind) if not self._answered(kind, row)]
         if len(rows) < 3:
             return None

@@ -55,6 +55,8 @@ class HubSpotSettings(BaseModel):
     lost_stages: tuple[str, ...] = Field((), description="Deal stages that are lost, beside those HubSpot marks")
     waiting_stages: tuple[str, ...] = Field(("2",), description="Ticket stages that wait for the contact")
     survey_object: str = Field("feedback_submissions", description='Object with survey answers; "" where there is none')
+    touchpoints: tuple[Literal["meetings", "calls", "emails"], ...] = Field(
+        ("meetings",), description="What counts as a touchpoint: meetings, calls, emails")
     subscription_object: str = Field("", description='Custom object with paid terms, "p_subscriptions"')
     milestone_object: str = Field("", description='Custom object with milestones, "p_milestones"')
     overlap_s: Annotated[int, Field(ge=0)] = Field(300, description="How late HubSpot's search may learn of a change")

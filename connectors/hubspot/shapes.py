@@ -11,7 +11,10 @@ from steward.model.records import Noun
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One stream. `fields` names the property behind each of our fields; `to` the objects it is associated with,
-    the first of which gives the account; `words` translates HubSpot's values, which are compared in lower case."""
+    the first of which gives the account; `words` translates HubSpot's values, which are compared in lower case.
+
+    Of touchpoints: `usual` is what it is where no word says more, `outcome` the property that says whether it took
+    place, `void` its values by which it did not. `prefix` stands before the ids of objects that share a noun."""
 
     noun: Noun
     object_type: str                        # "" where settings name it
@@ -20,6 +23,10 @@ class Shape:
     created: str = "hs_createdate"
     to: tuple[str, ...] = ("companies",)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    usual: str = ""
+    outcome: str = ""
+    void: frozenset[str] = frozenset()
+    prefix: str = ""
 
 
 _LIFECYCLE = {
@@ -117,7 +124,27 @@ SHAPES: Mapping[str, Shape] = {
             "kind": "hs_activity_type", "subject": "hs_meeting_title", "held_at": "hs_meeting_start_time",
             "person_external_id": "hubspot_owner_id",
         },
-        words={"kind": _TOUCH},
+        words={"kind": _TOUCH}, usual="meeting", outcome="hs_meeting_outcome",
+        void=frozenset({"canceled", "cancelled", "no_show", "rescheduled"}),
+    ),
+    "calls": Shape(
+        Noun.TOUCHPOINT, "calls",
+        {
+            "kind": "hs_activity_type", "subject": "hs_call_title", "held_at": "hs_timestamp",
+            "person_external_id": "hubspot_owner_id",
+        },
+        words={"kind": _TOUCH}, usual="call", outcome="hs_call_status", prefix="call-",
+        void=frozenset({
+            "busy", "calling_crm_user", "canceled", "connecting", "failed", "no_answer", "queued", "ringing"}),
+    ),
+    "emails": Shape(
+        Noun.TOUCHPOINT, "emails",
+        {
+            "kind": "hs_activity_type", "subject": "hs_email_subject", "held_at": "hs_timestamp",
+            "person_external_id": "hubspot_owner_id",
+        },
+        words={"kind": _TOUCH}, usual="email", outcome="hs_email_status", prefix="email-",
+        void=frozenset({"bounced", "failed", "scheduled", "sending"}),
     ),
     "tasks": Shape(
         Noun.TASK, "tasks",
@@ -137,8 +164,6 @@ BESIDE: Mapping[tuple[Noun, str], str] = {
     (Noun.OPPORTUNITY, "amount"): "deal_currency_code",
     (Noun.OPPORTUNITY, "stage"): "pipeline",
     (Noun.TICKET, "status"): "hs_pipeline",
-    (Noun.TOUCHPOINT, "kind"): "hs_meeting_outcome",
 }
 MERGED = "hs_merged_object_ids"             # on a survivor: the ids that were merged into it, "111;222"
 CURRENCY = {"accounts": "", "subscriptions": "currency", "opportunities": "deal_currency_code"}
-DID_NOT_TAKE_PLACE = ("canceled", "cancelled", "no_show", "rescheduled")

@@ -21,7 +21,7 @@ from connectors.hubspot.settings import HubSpotSettings
 from connectors.hubspot.shapes import SHAPES
 from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import TryAgain, Unavailable
-from steward.model.records import Record, Refusal
+from steward.model.records import Noun, Record, Refusal
 
 Row = Mapping[str, Any]
 MOST_LEFT_OUT = 5                           # rows that a question leaves out, beside one filter on the time
@@ -85,7 +85,8 @@ class _Pull:
             schema = {}
 
     def fetch(self, ids: Sequence[str]) -> Iterator[Page]:
-        wanted = [each for each in ids if each.isdecimal() and each.isascii()]     # HubSpot refuses all for one other
+        known = [each.removeprefix(self._shape.prefix) for each in ids if each.startswith(self._shape.prefix)]
+        wanted = [each for each in known if each.isdecimal() and each.isascii()]   # HubSpot refuses all for one other
         if wanted:
             self._open()
         for start in range(0, len(wanted), MOST_PER_BATCH):
@@ -262,7 +263,8 @@ def object_of(stream: str, settings: HubSpotSettings) -> str:
         "survey_responses": settings.survey_object, "subscriptions": settings.subscription_object,
         "milestones": settings.milestone_object,
     }
-    return named.get(stream, SHAPES[stream].object_type)
+    kind = named.get(stream, SHAPES[stream].object_type)
+    return kind if SHAPES[stream].noun is not Noun.TOUCHPOINT or kind in settings.touchpoints else ""
 
 
 def _linked_inline(rows: Sequence[Row], to: str) -> dict[str, str]:

@@ -229,6 +229,25 @@ def test_a_meeting_nobody_came_to_is_taken_back(sandbox: HubSpotSandbox, connect
     assert record.deleted
 
 
+def test_calls_and_mails_are_touchpoints_where_they_count(sandbox: HubSpotSandbox, connect: Any) -> None:
+    """Some companies log every call; "last touchpoint" must know of it. One that nobody answered is none."""
+    at = "2026-01-01T09:00:00Z"
+    sandbox.load("calls", [
+        row(7, LONG_AGO, {"hs_call_title": "Seats", "hs_call_status": "COMPLETED", "hs_timestamp": at, "hs_activity_type": "QBR"}),
+        row(8, LONG_AGO, {"hs_call_title": "Seats", "hs_call_status": "NO_ANSWER", "hs_timestamp": at})])
+    sandbox.load("emails", [row(7, LONG_AGO, {"hs_email_subject": "Renewal", "hs_timestamp": at, "hs_email_text": "private"},
+                                associations={"companies": ["5"]})])
+    calls, mails = (pull(connect(), stream)[0].records for stream in ("calls", "emails"))
+
+    assert [(each.external_id, each.deleted) for each in calls] == [("call-7", False), ("call-8", True)]
+    assert calls[0].values["kind"] == "qbr"
+    assert [(each.external_id, each.values) for each in mails] == [("email-7", {
+        "kind": "email", "subject": "Renewal", "held_at": datetime(2026, 1, 1, 9, tzinfo=UTC), "account_external_id": "5"})]
+    assert [each.external_id for page in connect().source.fetch("calls", ["call-7", "7", "email-8"])
+            for each in page.records] == ["call-7"]
+    assert ids(pull(connect(touchpoints=["meetings"]), "calls")) == []
+
+
 def test_stages_of_the_portals_own_pipeline_are_understood(sandbox: HubSpotSandbox, connect: Any) -> None:
     """Every company renames its stages."""
     sandbox.load("pipelines", [{"objectType": "deals", "id": "p9", "label": "Renewals", "stages": [
