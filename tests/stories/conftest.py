@@ -21,6 +21,7 @@ import pytest
 
 SECRETS = (
     "sandbox-consumer-secret-0123456789", "pat-na1-5a4db0c5-sandbox-of-hubspot", "xoxb-sandbox-0123456789",
+    "na1-refresh-token-of-the-sandbox",
     "f6b1c2d3-client-secret-of-the-sandbox", "usage-sandbox-shared-secret", "usage-sandbox-token",
     "sandbox-signing-secret-0123456789",
 )
