@@ -46,7 +46,8 @@ class Client:
 
     def __init__(self, settings: GainsightSettings, tools: Tools) -> None:
         self._http = Http("gainsight", settings.url, tools, {"accesskey": settings.access_key.get_secret_value()})
-        self._tools, self._pace = tools, Pace(tools, settings.calls_per_min, settings.calls_per_day)
+        self._tools = tools
+        self._pace = Pace(tools, settings.url, settings.calls_per_min, settings.calls_per_day)
 
     # ---- reading ----
 
@@ -143,8 +144,7 @@ class Client:
     def _read(self, what: str, call: Callable[[str], Answer], *, absent_is_empty: bool = True) -> Row | None:
         """The body of the answer; None where what was asked for is not there."""
         def once() -> Row | None:
-            self._pace.wait()
-            answer = call(what)
+            answer = self._pace.within(lambda: call(what))
             body = self._http.understood(answer, what, _object)
             if says_yes(body) and answer.status not in _TELLING:
                 return body
@@ -159,8 +159,7 @@ class Client:
         return again(once, self._tools)
 
     def _write(self, what: str, call: Callable[[str], Answer]) -> Row:
-        self._pace.wait()
-        answer = call(what)
+        answer = self._pace.within(lambda: call(what))
         body = self._http.understood(answer, what, _object, write=True)
         if says_yes(body) and answer.status not in _TELLING:
             return body

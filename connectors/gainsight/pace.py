@@ -1,50 +1,51 @@
-"""Gainsight's budgets, kept by waiting before a call instead of being refused after it."""
+"""Gainsight's budgets: the minute's is waited for, and shared by all processes; the day's ends the day."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from steward.contracts import Tools
+from steward.kit.budget import Budget, within
 from steward.model.errors import RateLimited
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_MINUTE, _DAY = timedelta(seconds=61), timedelta(days=1)       # calls travel unevenly
+_DAY = timedelta(days=1)
+T = TypeVar("T")
 
 
 class Pace:
-    """At most `per_min` calls in any minute, waited for; and `per_day` in any day, over which it refuses.
-
-    Counts the calls of this process alone; Gainsight counts those of the whole tenant. Time is taken from `tools`: the
-    later of its clock and what was slept, so that a clock that stands still cannot make it wait for ever.
+    """At most `per_min` calls in any minute of all processes of the install, waited for; and `per_day` in any day of
+    this process, over which it refuses. Gainsight counts those of the whole tenant, other integrations' too.
     """
 
-    def __init__(self, tools: Tools, per_min: int, per_day: int) -> None:
+    def __init__(self, tools: Tools, whose: str, per_min: int, per_day: int) -> None:
+        name = f"gainsight calls {hashlib.sha256(whose.encode()).hexdigest()[:16]}"
+        self._minute = Budget(tools, name, per_min, 60.0)
         self._tools, self._lock, self._latest = tools, threading.Lock(), _NEVER
-        self._minute: deque[datetime] = deque(maxlen=per_min)
         self._day: deque[datetime] = deque(maxlen=per_day)
 
-    def wait(self) -> None:
-        """Sleep until the next call is within the minute's budget, and count it.
+    def within(self, call: Callable[[], T]) -> T:
+        """What `call` returns, made when it is within the minute's budget.
 
         Raises:
             RateLimited: the day's budget is used up.
         """
+        self._count()
+        with within(self._minute):
+            return call()
+
+    def _count(self) -> None:
         with self._lock:
             now = max(self._tools.now(), self._latest)
-            left = self._free_at(self._day, _DAY) - now
+            left = (self._day[0] + _DAY - now) if len(self._day) == self._day.maxlen else timedelta(0)
             if left > timedelta(0):
                 raise RateLimited(
                     f"gainsight: the {self._day.maxlen:,} calls that calls_per_day allows are used up. Steward goes on "
                     "when the first of them is a day old; pull less often (every) or raise it.", left.total_seconds())
-            free_at = max(now, self._free_at(self._minute, _MINUTE))
-            if free_at > now:
-                self._tools.sleep((free_at - now).total_seconds())
-            self._latest = free_at
-            self._minute.append(free_at)
-            self._day.append(free_at)
-
-    @staticmethod
-    def _free_at(calls: deque[datetime], window: timedelta) -> datetime:
-        return calls[0] + window if len(calls) == calls.maxlen else _NEVER
+            self._latest = now
+            self._day.append(now)

@@ -15,7 +15,7 @@ from connectors.gainsight.scores import Scores
 from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.shapes import LOG, SHAPES
 from connectors.gainsight.walking import Walker
-from steward.contracts import Cursor, Page, Tools
+from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import AccessDenied
 from steward.model.records import Record, Refusal
 
@@ -47,6 +47,13 @@ class GainsightSource:
         return _Pull(self._client, self._settings, stream, schemas).pages(place)
 
 
+    def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+        """Those rows as they are now; what is deleted is left out."""
+        object_name, schemas = object_of(stream, self._settings), Schemas(self._client)
+        if external_ids and object_name and schemas.of(object_name) is not None:
+            yield from _Pull(self._client, self._settings, stream, schemas).fetch(external_ids)
+
+
 class _Pull:
     """One pull of one stream."""
 
@@ -66,7 +73,7 @@ class _Pull:
         if self._beside and not place.mark and not place.phase:
             walk = Walk(seen=self._walker(self._beside.object_name, ()).newest()).anew(self._settings.overlap_s)
             place = replace(place.at("beside", walk), phase="rows")
-        names = list(phases)
+        names, schema = list(phases), self._told()
         for name in names[names.index(place.phase) if place.phase in phases else 0:]:
             place = replace(place, phase=name)
             for records, refusals, reached, over in phases[name](place):
@@ -75,7 +82,21 @@ class _Pull:
                 if over and not last:
                     place = replace(place, phase=names[names.index(name) + 1], page=1)
                 mark = self._mark(reached) if last else None
-                yield Page(records, place.cursor(), refusals, watermark=mark)
+                yield Page(records, place.cursor(), refusals, watermark=mark, schema=schema)
+                schema = {}
+
+    def fetch(self, external_ids: Sequence[str]) -> Iterator[Page]:
+        for start in range(0, len(external_ids), _AT_ONCE):
+            for rows in self._rows.among("Gsid", external_ids[start:start + _AT_ONCE]):
+                records, refusals = self._read(rows)
+                yield Page(records, Cursor(""), refusals)
+
+    def _told(self) -> dict[str, dict[str, SourceField]]:
+        """The fields that the stream's object has, for those who watch what changes."""
+        schema = self._schemas.of(self._object)
+        return {self._object: {
+            field.name: SourceField(field.data_type, tuple(sorted(set(field.labels.values()))))
+            for field in schema.fields.values()}} if schema else {}
 
     def _phases(self) -> dict[str, Callable[[Place], Iterator[_Part]]]:
         phases: dict[str, Callable[[Place], Iterator[_Part]]] = {"rows": self._changed}
@@ -167,7 +188,8 @@ class _Pull:
         except Absent:
             rows = []
         except Refused as error:
-            refusal = Refusal("deleted activities", None, f"they cannot be read, so they are kept as held: {error}")
+            said = f"it cannot be read, so deleted ones are kept as held: {error}"
+            refusal = Refusal("list of deleted activities", None, said)
             yield [], [refusal], place, True
             return
         named = [{**row, "Gsid": row.get("Gsid") or row.get("activityId") or row.get("RecordId")} for row in rows]
@@ -190,7 +212,7 @@ class _Pull:
         if place.mark and _instant(place.began) - _instant(place.mark) > KEPT:
             return [Refusal(self._object, None, (
                 f"Gainsight tells of deletions for {KEPT.days} days only, and this was not pulled for longer; what was "
-                "deleted before is still here. Forget the cursor of the stream, so that it is loaded anew"))]
+                "deleted before is still here. Run: steward sync reconcile gainsight"))]
         return []
 
     def _walker(self, object_name: str, select: Sequence[str], modified: str = "ModifiedDate") -> Walker:

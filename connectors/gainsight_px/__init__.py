@@ -52,6 +52,7 @@ CONNECTOR = Connector(
         "contacts": Stream(Noun.CONTACT, "Users of type USER"),
         "daily": Stream(None, "Sessions, events and features, counted by account and day", usage=True),
     },
+    tells_deletions=False,
     actions={"update_record": DeliveryClass.A},
     folder=Path(__file__).parent,
     waivers={"a_write_that_meets_drip": "a yes to an update is a 204, which has no body that could drip"},

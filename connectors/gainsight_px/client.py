@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.gainsight_px.settings import GainsightPxSettings
-from connectors.gainsight_px.shapes import Listing
+from connectors.gainsight_px.shapes import ACCOUNTS, Listing
 from steward.contracts import Tools
 from steward.kit.client import Client as Http
 from steward.kit.retry import again
@@ -113,19 +113,25 @@ class Client:
 
         return self._http.understood(answer, listing.what, read)
 
-    # ---- one account ----
+    # ---- one row ----
 
-    def account(self, account_id: str) -> dict[str, Any] | None:
-        """The account of exactly this id; None where there is none."""
-        what = "read an account"
+    def one(self, listing: Listing, key: str, row_id: str) -> dict[str, Any] | None:
+        """The account or user of exactly this id, which stands under `key`; None where there is none."""
+        what = f"read one of {listing.rows}"
+        if "/" in row_id or "\\" in row_id:                   # no place in a path, says the documentation
+            rows, _ = self.page(listing, BEGINNING, where=f"{key}=={row_id}")
+            return next((dict(row) for row in rows if row.get(key) == row_id), None)
 
         def once() -> dict[str, Any] | None:
-            answer = self._http.get(f"/v1/accounts/{quote(account_id, safe='')}", what, also=(404,))
+            answer = self._http.get(f"{listing.path}/{quote(row_id, safe='')}", what, also=(404,))
             if answer.status == 404:
                 return None
-            return self._http.understood(answer, what, lambda body: _same(body, account_id))
+            return self._http.understood(answer, what, lambda body: _same(body, key, row_id))
 
         return again(once, self._tools)
+
+    def account(self, account_id: str) -> dict[str, Any] | None:
+        return self.one(ACCOUNTS, "id", account_id)
 
     def update(self, account: Row) -> None:
         """Write an account; its id stands in it, as one with a slash has no place in a path.
@@ -177,9 +183,9 @@ class Client:
         return self._http.understood(answer, what, read)
 
 
-def _same(body: Any, account_id: str) -> dict[str, Any]:
-    if body["id"] != account_id:
-        raise ValueError("another account")
+def _same(body: Any, key: str, row_id: str) -> dict[str, Any]:
+    if body[key] != row_id:
+        raise ValueError("another one")
     return dict(body)
 
 

@@ -114,6 +114,8 @@ class GainsightPxSandbox(Sandbox):
         if self._quota_calls:
             self._quota_calls -= 1
             return self.error(429)
+        if "%2f" in request.path.lower():                       # as the servers of Java do
+            return self.error(400)
         now = self.now()
         while self._calls and self._calls[0] <= now - timedelta(seconds=1):
             self._calls.popleft()
@@ -212,6 +214,11 @@ class GainsightPxSandbox(Sandbox):
     @route("GET", "/v1/accounts/{id}")
     def read_account(self, request: Request) -> Reply:
         row = self.rows["accounts"].get(unquote(request.params["id"]))
+        return Reply(200, row) if row else self.error(404)
+
+    @route("GET", "/v1/users/{id}")
+    def read_user(self, request: Request) -> Reply:
+        row = self.rows["users"].get(unquote(request.params["id"]))
         return Reply(200, row) if row else self.error(404)
 
     @route("PUT", "/v1/accounts/update")

@@ -120,6 +120,11 @@ def test_usage_in_px_becomes_work_in_gainsight_once(
     deliver(config, timedelta(hours=26))
     assert made(cs) == dict.fromkeys(MADE, ACCOUNTS - 2)
 
+    px.forget(account_id(ACCOUNTS - 1))     # of which PX does not tell
+    with open_hub(config) as hub:
+        found = hub.reconcile("gainsight_px")
+    assert [(each.stream, each.gone, each.held) for each in found.streams] == [("accounts", 1, False), ("contacts", 2, False)]
+
     told = story.steward("doctor", f"--config={config}")
     assert "No connection can do that" not in told.out + told.err
     assert "what no connection can do yet" not in told.out + told.err

@@ -13,7 +13,7 @@ import pytest
 from connectors.gainsight.sandbox import GainsightSandbox
 from connectors.gainsight.sandbox_objects import gsid, item
 from connectors.gainsight.sandbox_seed import company_id
-from steward.contracts import Connection, Cursor, Page
+from steward.contracts import Connection, Cursor, Page, Refetch, SourceField
 from steward.kit.sandbox import Weather
 from steward.model.errors import AccessDenied, ConfigError, RateLimited, TryAgain, Unavailable
 from steward.model.money import Money
@@ -323,3 +323,28 @@ def _pull_through(
             continue
         return
     raise AssertionError(f"{stream} does not come to an end")
+
+
+# ---- single rows, and what there is ----
+
+def test_single_rows_are_asked_for_by_their_id(sandbox: GainsightSandbox, connect: Connect) -> None:
+    """More of them than stand on a page; what is gone is left out."""
+    sandbox.seed(9)
+    source = connect(page_size=2).source
+    assert isinstance(source, Refetch)
+    wanted = [company_id(number) for number in range(5)]
+    sandbox.tenant.delete("company", wanted[0], sandbox.milliseconds())
+
+    assert set(records(source.fetch("accounts", wanted))) == set(wanted[1:])
+    assert not list(source.fetch("accounts", []))
+
+
+def test_the_fields_that_there_are_are_told_once(sandbox: GainsightSandbox, connect: Connect) -> None:
+    """So that somebody hears of a field that is gone before a playbook falls silent."""
+    sandbox.seed(9)
+    pages = pull(connect(page_size=2))
+    told = [page.schema for page in pages if page.schema]
+
+    assert len(told) == 1
+    assert told[0]["Company"]["Risk__gc"] == SourceField("PICKLIST", ("High", "Low", "Medium"))
+    assert told[0]["Company"]["Employees"] == SourceField("NUMBER")

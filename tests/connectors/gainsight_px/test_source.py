@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from connectors.gainsight_px.sandbox import GainsightPxSandbox
 from connectors.gainsight_px.sandbox_seed import TAG, account_id
-from steward.contracts import Connection, Cursor, Page
+from steward.contracts import Connection, Cursor, Page, Refetch
 from steward.kit.sandbox import Fault, Reply, Request, Weather
 from steward.model.errors import AccessDenied, ConfigError, TryAgain, Unavailable
 from steward.model.records import Record
@@ -369,3 +369,19 @@ def test_429_on_the_way_is_waited_for(sandbox: GainsightPxSandbox, connect: Conn
 def test_a_setting_that_cannot_be_is_refused_in_words(connect: Connect, given: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         connect(**given)
+
+
+# ---- single rows ----
+
+@pytest.mark.parametrize("name", ["acme-0001", "a/b", "a\\b", "ü & co", "a;b==c", "a?x=1#y", "../accounts"])
+def test_one_row_is_asked_for_by_its_id(sandbox: GainsightPxSandbox, connect: Connect, name: str) -> None:
+    """The product chooses the ids; some have no place in a path."""
+    at = NOON - timedelta(days=1)
+    sandbox.load("accounts", [{"id": each, "name": each, "propertyKeys": [TAG], "lastModifiedDate": at} for each in (name, name.upper())])
+    sandbox.load("users", [{"identifyId": name, "type": "USER", "email": "x@y.test", "lastModifiedDate": at}])
+    source = connect().source
+    assert isinstance(source, Refetch)
+
+    for stream in ("accounts", "contacts"):
+        assert set(records(source.fetch(stream, [name, "nobody", "no/body"]))) == {name}
+    assert not list(source.fetch("daily", [name]))
