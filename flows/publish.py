@@ -1,4 +1,4 @@
-"""Bring Tableau and Power BI up to date."""
+"""Write the day down for reports; bring Tableau and Power BI up to date."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from prefect.states import Completed
 from flows.artifact import summarise
 from flows.hub import with_hub
 from steward import reports
+
+
+@flow(name="tabulate", flow_run_name="tabulate-the-day", log_prints=False)
+async def tabulate() -> State[dict[str, int]]:
+    """Bring the tables and views that reports read up to date. Safe to run twice: a day is written once."""
+    done = await with_hub(reports.tabulate)
+    counts = {"days": done.days, "account days": done.account_days, "accounts": done.accounts, "people": done.people}
+    await summarise("tabulate", "What was written down for reports", [counts])
+    return Completed(message=f"{done.account_days} account days written", data=counts)
 
 
 @flow(name="publish", flow_run_name="publish-tables", log_prints=False)

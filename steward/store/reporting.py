@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select, text
 from steward.model.records import FieldType
 from steward.model.star import StarTable
 from steward.store import bulk, reporting_views
+from steward.store.database import alone
 from steward.store.instants import from_text, to_text
 from steward.store.report_tables import (
     report_about,
@@ -25,6 +26,7 @@ from steward.store.report_tables import (
 from steward.store.schema import metadata, playbook_version
 
 _BATCH = 50_000
+_PURPOSE = "tabulate"                       # two at once write one after the other
 TYPES: Mapping[FieldType, pl.DataType] = {
     FieldType.TEXT: pl.String(), FieldType.INTEGER: pl.Int64(), FieldType.NUMBER: pl.Float64(),
     FieldType.BOOLEAN: pl.Boolean(), FieldType.DATE: pl.Date(), FieldType.INSTANT: pl.Datetime("us", "UTC"),
@@ -43,26 +45,29 @@ def days(tx: Connection) -> dict[date, datetime]:
 
 def put_day(tx: Connection, day: date, frame: pl.DataFrame) -> int:
     """Keep `frame` (the columns of `report_account_day`) as what was last known on `day`; how many rows."""
+    alone(tx, _PURPOSE)
     tx.execute(report_account_day.delete().where(report_account_day.c.day == day.isoformat()))
     return _insert(tx, "report_account_day", frame)
 
 
 def put_accounts(tx: Connection, frame: pl.DataFrame) -> int:
     """Keep `frame` as what is known of all accounts now."""
+    alone(tx, _PURPOSE)
     tx.execute(report_account.delete())
     return _insert(tx, "report_account", frame)
 
 
 def put_people(tx: Connection, frame: pl.DataFrame) -> int:
     """Keep `frame` as all people there are."""
+    alone(tx, _PURPOSE)
     tx.execute(report_person.delete())
     return _insert(tx, "report_person", frame)
 
 
 def put_playbooks(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep what these versions say."""
-    if rows:
-        tx.execute(report_playbook.insert(), list(rows))
+    names = [column.name for column in report_playbook.columns]
+    bulk.upsert(tx, report_playbook, [tuple([row[name] for name in names]) for row in rows], "ON CONFLICT DO NOTHING")
 
 
 def untold_playbooks(tx: Connection) -> list[tuple[str, str, str]]:
@@ -76,6 +81,7 @@ def untold_playbooks(tx: Connection) -> list[tuple[str, str, str]]:
 
 def put_calendar(tx: Connection, workdays: Mapping[date, bool], offsets: Mapping[datetime, int]) -> None:
     """Keep the company's days, and what its clocks are ahead of UTC in minutes, since when."""
+    alone(tx, _PURPOSE)
     tx.execute(report_date.delete())
     bulk.upsert(tx, report_date, [(day.isoformat(), int(works)) for day, works in workdays.items()], "")
     tx.execute(report_zone.delete())

@@ -81,6 +81,28 @@ def test_deploy_all_works_and_a_process_worker_runs_the_flows(server: str, confi
     assert "evaluate" in {each["key"] for each in artifacts}
 
 
+def test_what_reports_read_is_written_down_and_published(server: str, tmp_path: Path) -> None:
+    """The schedule does what `steward publish` does, once in a period, and leaves counts in Prefect."""
+    from connectors.powerbi.sandbox import PowerBiSandbox
+
+    with PowerBiSandbox() as sandbox:
+        (tmp_path / "steward.yaml").write_text(json.dumps({
+            "store": {"data_dir": "data"}, "publish": {"powerbi": {"tables": ["dim_date"]}},
+            "connections": {"powerbi": {"connector": "powerbi", "settings": sandbox.settings()}}}))
+        code = ("import asyncio; from flows.publish import publish, tabulate\n"
+                "for each in (tabulate, publish, publish): print(asyncio.run(each(return_state=True)).message)")
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, check=False, timeout=HOPELESS_S,
+            env={**os.environ, "STEWARD_CONFIG": str(tmp_path / "steward.yaml")})
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-3:] == [
+        "0 account days written", "1 delivered, 0 failed, 0 unknown", "0 delivered, 0 failed, 0 unknown"]
+    assert len(sandbox.rows("dim_date")) > 700
+    artifacts = {each["key"]: each["data"] for each in _ask(server, "/artifacts/filter", {})}
+    assert {"tabulate", "publish"} <= set(artifacts)
+
+
 def _wait_for_the_end(api: str, run_id: str) -> Any:
     give_up_at = time.monotonic() + HOPELESS_S
     while time.monotonic() < give_up_at:

@@ -194,3 +194,49 @@ def test_a_company_of_another_zone(database: Database) -> None:
     tabulate(database, Settings(company=Company(timezone="Pacific/Auckland")), datetime(2026, 3, 31, 23, tzinfo=UTC))
     with database.read() as tx:
         assert list(reporting.days(tx)) == [date(2026, 4, 1)]
+
+
+def test_two_at_once_write_one_after_the_other(told: Any) -> None:
+    """The nightly flow, a publication and an export may run at the same time."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    for day in range(1, 4):
+        told.snapshot(datetime(2026, 4, day, 20, tzinfo=UTC), 2)
+    later = told.now + timedelta(days=4)
+    with ThreadPoolExecutor(4) as pool:
+        done = [each.result() for each in [pool.submit(tabulate, told.db, told.settings, later) for _ in range(4)]]
+
+    assert max(each.days for each in done) == 3
+    assert _frame(told, "fact_account_day").height == 6 * 6
+    assert _frame(told, "dim_person").height == 2
+
+
+def test_a_role_for_bi_reads_the_views_and_nothing_else(told: Any) -> None:
+    """What the README says to grant is enough, and opens no table with what customers wrote."""
+    if told.db.dialect == "sqlite":
+        pytest.skip("SQLite has no roles")
+    from sqlalchemy.exc import ProgrammingError
+
+    role = "bi_of_a_test"
+    with pytest.raises(ProgrammingError, match="permission denied for table outbox"), told.db.write() as tx:  # noqa: PT012  undone by what is raised
+        tx.execute(text(f"CREATE ROLE {role}"))
+        tx.execute(text(f"GRANT USAGE ON SCHEMA reporting TO {role}"))
+        tx.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA reporting TO {role}"))
+        tx.execute(text(f"SET LOCAL ROLE {role}"))
+        for table in STAR.tables:
+            tx.execute(text(f'SELECT count(*) FROM reporting."{table.name}"'))
+        assert tx.scalar(text("SELECT sum(arr) FROM reporting.fact_account_day WHERE day = '2026-03-31'")) == D("1294597.33")
+        tx.execute(text("SELECT body FROM outbox"))
+
+
+def test_a_role_that_may_make_no_schema_is_told_what_to_grant(told: Any) -> None:
+    """The first run on a locked-down server ends in a sentence."""
+    if told.db.dialect == "sqlite":
+        pytest.skip("SQLite has no roles")
+    from steward.model.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="CREATE SCHEMA reporting AUTHORIZATION"), told.db.write() as tx:  # noqa: PT012  undone by what is raised
+        tx.execute(text("DROP SCHEMA reporting CASCADE"))
+        tx.execute(text("CREATE ROLE steward_of_a_test"))
+        tx.execute(text("SET LOCAL ROLE steward_of_a_test"))
+        reporting_views.make(tx)

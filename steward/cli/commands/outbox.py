@@ -46,8 +46,16 @@ def _following(rows: list[ActionLine], options: Options) -> str:
     stuck = next((each.key for each in rows if each.state in ("failed", "unknown", "expired")), "")
     if stuck:
         return f"Next: {options.command(f'outbox retry {stuck}')}"
-    due = any(each.state == "pending" for each in rows)
-    return f"Next: {options.command('deliver' if due else f'accounts show {rows[-1].account_id}')}"
+    waiting = next((each for each in rows if each.state == "pending"), None)
+    if waiting is not None:
+        return f"Next: {options.command(_sends(waiting.key))}"
+    account = next((each.account_id for each in reversed(rows) if each.account), "")
+    return f"Next: {options.command(f'accounts show {account}' if account else 'accounts list')}"
+
+
+def _sends(key: str) -> str:
+    """The command that delivers the action: tables for BI tools go apart."""
+    return "publish" if key.startswith("publish/") else "deliver"
 
 
 def retry(key: str, *, options: Options = DEFAULT) -> int:
@@ -60,5 +68,5 @@ def retry(key: str, *, options: Options = DEFAULT) -> int:
     if options.json:
         show.as_json({"key": key, "state": "pending", "changed": changed})
     else:
-        show.line(f"{key} is due{' again' if changed else ' already'}. Next: {options.command('deliver')}")
+        show.line(f"{key} is due{' again' if changed else ' already'}. Next: {options.command(_sends(key))}")
     return 0
