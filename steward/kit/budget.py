@@ -147,16 +147,23 @@ class Budget:
 @contextmanager
 def within(*budgets: Budget) -> Iterator[None]:
     """One call that counts in all of `budgets`; entered once it may begin, left when it was answered."""
-    while True:
-        tickets = [(budget, budget.take()) for budget in budgets]
-        if all(budget.now() <= ticket.begin_by for budget, ticket in tickets):
-            break
-        for budget, ticket in tickets:      # waiting for the one took too long for the other
-            budget.give(ticket, used=False)
     with ExitStack() as answered:
-        for budget, ticket in tickets:
+        for budget, ticket in _tickets(budgets):
             answered.callback(budget.give, ticket)
         yield
+
+
+def _tickets(budgets: Sequence[Budget]) -> list[tuple[Budget, Ticket]]:
+    """One of each, all good at once: waiting for the last may take too long for the first."""
+    while True:
+        with ExitStack() as unused:
+            tickets = []
+            for budget in budgets:
+                tickets.append((budget, budget.take()))
+                unused.callback(budget.give, tickets[-1][1], used=False)
+            if all(budget.now() <= ticket.begin_by for budget, ticket in tickets):
+                unused.pop_all()
+                return tickets
 
 
 class _Here:

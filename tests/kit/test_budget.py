@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from steward.contracts import Tools
 from steward.kit.budget import Budget, Lease, earliest, within
+from steward.model.errors import Unavailable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -129,6 +130,24 @@ def test_a_clock_that_was_put_back_makes_nobody_wait_for_an_hour() -> None:
     clock.at -= timedelta(hours=1)
     with within(Budget(clock.tools(kept), "calls", 1, 1.0)):
         pass
+
+    assert clock.slept == 0
+
+
+def test_a_budget_whose_leases_cannot_be_reached_costs_the_other_nothing() -> None:
+    """The database is down for a minute; the calls that were not made must not count for ever."""
+    clock, kept = Clock(), Kept()
+
+    def down(_: str, __: Callable[[str], str]) -> None:
+        raise Unavailable("the database does not answer")
+
+    calls, searches = Budget(clock.tools(kept), "calls", 2, 10.0), Budget(clock.tools(down), "searches", 5, 1.0)
+    for _ in range(5):
+        with pytest.raises(Unavailable), within(calls, searches):
+            pytest.fail("it must not begin")
+    for _ in range(2):
+        with within(calls):
+            pass
 
     assert clock.slept == 0
 
