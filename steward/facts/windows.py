@@ -99,7 +99,8 @@ class _Runs:
 
     def _last_back_from_ends(self, value: np.ndarray, idle: np.ndarray) -> np.ndarray:
         """The same where most runs end with use: only from the others one goes back, day by day."""
-        used, at = self.age[self.ends], self.ends[idle]
+        used: np.ndarray = self.age[self.ends]
+        at = self.ends[idle]
         used[idle] = NEVER
         while idle.size:
             at = at - 1
