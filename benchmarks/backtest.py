@@ -9,19 +9,16 @@ playbook that never clears, so that the query has nothing to know of recovering 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import log
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from benchmarks.measure import apart, figures, grown, interleaved, peak_mb, show
 from benchmarks.snapshots import write_days
 from steward.engine.load import load_playbook
 from steward.facts.catalog import catalog
@@ -32,7 +29,6 @@ from steward.views.backtest import backtest
 
 UNTIL = datetime(2026, 11, 1, 6, tzinfo=UTC)
 MORE = 24                                       # facts besides, that no playbook asks for
-RUNS = 3
 WHOLE = """\
 id: warning
 title: Health drop before renewal
@@ -83,56 +79,70 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.backtest", description=__doc__)
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="without peers; for the growth")
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")
     chosen = parser.parse_args()
-    small = max(chosen.accounts // 10, 1)
     with tempfile.TemporaryDirectory(prefix="steward-bench-") as folder:
-        less = measure(Path(folder) / "less", small, chosen.days)
-        found = measure(Path(folder) / "more", chosen.accounts, chosen.days)
-    found["growth"] = {
-        "from_accounts": small, "time_exponent": round(log(found["ours_s"] / less["ours_s"], 10), 3),
-        "at_least_mb": less["peak_mb"]}
-    print(json.dumps(found, indent=None if chosen.json else 2))
-    return 0 if found["answers_equal"] and less["answers_equal"] else 1
+        measured = alone if chosen.alone else measure
+        found = measured(Path(folder), chosen.accounts, chosen.days, chosen.rounds)
+    if not chosen.alone:
+        found["growth"] = grown(
+            "benchmarks.backtest", (max(chosen.accounts // 10, 1), chosen.accounts), "--accounts")
+    show(found, chosen.json)
+    return 0 if chosen.alone or found["answers_equal"] else 1
 
 
-def measure(home: Path, accounts: int, days: int) -> dict[str, Any]:
-    """The medians of interleaved runs, in CPU seconds."""
-    home.mkdir()
-    db = Database.open(f"sqlite:///{home / 'steward.db'}", home)
-    facts = catalog()
+def alone(home: Path, accounts: int, days: int, rounds: int) -> dict[str, Any]:
+    """Ours and nothing else, with what is in memory before."""
+    db, facts = _filled(home, accounts, days), catalog()
+    whole, settings = load_playbook(WHOLE, "it.yaml", facts), Settings(company=Company())
+    before = peak_mb()
+    took = interleaved({"ours": lambda: backtest(db, whole, facts, settings)}, rounds)
+    db.close()
+    return {"ours_s": took["ours"], "peak_mb": peak_mb(), "before_mb": before}
+
+
+def _filled(home: Path, accounts: int, days: int) -> Database:
+    apart(_fill, home, accounts, days)
+    return _open(home)
+
+
+def _open(home: Path) -> Database:
+    return Database.open(f"sqlite:///{home / 'steward.db'}", home)
+
+
+def _fill(home: Path, accounts: int, days: int) -> None:
+    db = _open(home)
     write_days(db, accounts, days, UNTIL, more=MORE)
+    db.close()
+
+
+def measure(home: Path, accounts: int, days: int, rounds: int) -> dict[str, Any]:
+    """The medians of interleaved runs, in CPU seconds."""
+    db, facts = _filled(home, accounts, days), catalog()
     whole, first = (load_playbook(text, "it.yaml", facts) for text in (WHOLE, FIRST))
     settings = Settings(company=Company())
     with db.read() as tx:
         files = [str(lakes.of(tx).root / each.path) for each in lakes.of(tx).visible(tx, "facts", "base")]
-    ours, simple, peer = [], [], []
-    for _ in range(RUNS):
-        told, cost = _timed(lambda: backtest(db, whole, facts, settings))
-        ours.append(cost)
-        same, cost = _timed(lambda: backtest(db, first, facts, settings))
-        simple.append(cost)
-        theirs, cost = _timed(lambda: duckdb.connect().execute(QUERY, [files]).fetchall())
-        peer.append(cost)
-    db.close()
-    mine: dict[str, datetime] = {}
-    for each in same.entries:
-        mine.setdefault(each.account_id, each.entered_at)
-    cost_of = {name: sorted(costs)[RUNS // 2] for name, costs in (("ours", ours), ("simple", simple), ("duckdb", peer))}
-    return {
-        "benchmark": "backtest", "accounts": accounts, "snapshots": days, "ours_s": round(cost_of["ours"], 3),
-        "ours_first_entries_s": round(cost_of["simple"], 3), "peers_s": {"duckdb_windows": round(cost_of["duckdb"], 3)},
-        "ratios": {"ours/duckdb_windows": round(cost_of["ours"] / cost_of["duckdb"], 2),
-                   "first_entries/duckdb_windows": round(cost_of["simple"] / cost_of["duckdb"], 2)},
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "enrolled": told.enrolled, "answers_equal": mine == {name: at.astimezone(UTC) for name, at in theirs},
+    told = backtest(db, whole, facts, settings)
+    memory = peak_mb()
+    contestants: dict[str, Callable[[], Any]] = {
+        "ours": lambda: backtest(db, whole, facts, settings),
+        "ours_first_entries": lambda: backtest(db, first, facts, settings),
+        "duckdb_windows": lambda: duckdb.connect().execute(QUERY, [files]).fetchall(),
     }
-
-
-def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    begun = time.process_time()
-    answer = call()
-    return answer, time.process_time() - begun
+    mine: dict[str, datetime] = {}
+    for each in backtest(db, first, facts, settings).entries:
+        mine.setdefault(each.account_id, each.entered_at)
+    equal = mine == {name: at.astimezone(UTC) for name, at in contestants["duckdb_windows"]()}
+    took = interleaved(contestants, rounds)
+    db.close()
+    simple = took.pop("ours_first_entries")
+    found = figures("backtest", took.pop("ours"), took, equal, accounts=accounts, snapshots=days, rounds=rounds,
+                    enrolled=told.enrolled, ours_first_entries_s=round(simple, 3),
+                    first_entries_ratio=round(simple / took["duckdb_windows"], 2))
+    return {**found, "peak_mb": memory}         # before the peer
 
 
 if __name__ == "__main__":

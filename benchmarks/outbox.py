@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measure import figures, show
+from benchmarks.measure import apart, figures, grown, peak_mb, show
 from benchmarks.postgres import run_postgres
 from steward.model.actions import Card, DeliveryClass, IdempotencyKey, Message, Receipt, Recipient
 from steward.store import bulk, outbox
@@ -50,16 +50,36 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=8_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-postgres", action="store_true", help="only SQLite")
+    parser.add_argument("--alone", action="store_true", help="ours by one worker on SQLite; for the growth")
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")
     chosen = parser.parse_args()
+    if chosen.alone:
+        show(alone(chosen.rows, chosen.rounds), chosen.json)
+        return
     found = {}
     for name, place in (("sqlite", _sqlite), *(() if chosen.no_postgres else (("postgresql", _postgresql),))):
         with place() as (url, folder):
             found[name] = _beside(url, folder, chosen.rows, chosen.rounds)
     first = found["sqlite"]
+    growth = grown("benchmarks.outbox", (max(BATCH, chosen.rows // 10), chosen.rows), "--rows")
     show(figures("outbox", first["ours_s"], {name: first[f"{name}_s"] for name in ("bare", "bare_many")},
                  all(each["answers_equal"] for each in found.values()), rows=chosen.rows, workers=WORKERS,
-                 batch=BATCH, databases=found), chosen.json)
+                 batch=BATCH, databases=found, growth=growth), chosen.json)
+
+
+def alone(rows: int, rounds: int) -> dict[str, Any]:
+    """CPU seconds of one worker, and nothing else."""
+    took = []
+    before = peak_mb()
+    with _sqlite() as (url, folder):
+        for _ in range(rounds + 1):
+            apart(_fill, url, folder, rows)
+            db = Database.open(url, folder)
+            began = time.process_time()
+            ours(db)
+            took.append(time.process_time() - began)
+            db.close()
+    return {"ours_s": median(took[1:]), "peak_mb": peak_mb(), "before_mb": before}
 
 
 def _beside(url: str, folder: Path, rows: int, rounds: int) -> dict[str, Any]:
@@ -69,8 +89,7 @@ def _beside(url: str, folder: Path, rows: int, rounds: int) -> dict[str, Any]:
     done: set[tuple[int, int]] = set()
     for turn in range(-1, rounds):
         for name in _RUN:
-            _fill(url, folder, rows)
-            wall, cpu = _work(name, url, folder)
+            wall, cpu = _work(name, url, folder, rows)
             done.add(_closed(url, folder))
             if turn >= 0:
                 walls[name].append(wall)
@@ -136,13 +155,15 @@ def _bare(db: Database, many: bool) -> int:
 _RUN: dict[str, Callable[[Database], int]] = {"ours": ours, "bare": bare, "bare_many": bare_many}
 
 
-def _work(name: str, url: str, folder: Path) -> tuple[float, float]:
+def _work(name: str, url: str, folder: Path, rows: int) -> tuple[float, float]:
     """Wall seconds from the common start to the last worker's end, and the CPU seconds of all of them."""
     spawn = multiprocessing.get_context("spawn")
     start, told = spawn.Barrier(WORKERS + 1), spawn.Queue()
     workers = [spawn.Process(target=_worker, args=(name, url, folder, start, told)) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
+    start.wait()                                # all are warm
+    _fill(url, folder, rows)
     start.wait()
     began = time.perf_counter()
     cpu = sum(told.get() for _ in workers)
@@ -155,6 +176,8 @@ def _work(name: str, url: str, folder: Path) -> tuple[float, float]:
 def _worker(name: str, url: str, folder: Path, start: Any, told: Any) -> None:
     db = Database.open(url, folder)
     run = _RUN[name]
+    run(db)                                     # nothing is due: what a first call costs is paid
+    start.wait()
     start.wait()
     began = time.process_time()
     run(db)

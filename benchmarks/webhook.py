@@ -78,6 +78,8 @@ def measure(home: Path, accounts: int, events: int, per_s: float) -> dict[str, A
     cuts = quantiles(took_ms, n=100, method="inclusive") if len(took_ms) > 1 else [float("nan")] * 99
     return {
         "benchmark": "webhook", "events": events, "per_s": per_s, "accounts": accounts,
+        "ours_s": round(cuts[49] / 1000, 4), "peers_s": {}, "ratios": {},
+        "peak_mb": max(cost.peak_mb for cost in watch.costs().values()), "answers_equal": len(took_ms) == events,
         "missing": events - len(took_ms), "p50_ms": round(cuts[49], 1), "p95_ms": round(cuts[94], 1),
         "worst_ms": round(took_ms[-1], 1) if took_ms else None,
         "processes": {name: asdict(cost) for name, cost in watch.costs().items()},

@@ -72,11 +72,8 @@ class Packing:
         names = list(conditions)
         self._parts = [names[start:start + _IN_ONE] for start in range(0, len(names), _IN_ONE)]
         self._known: dict[tuple[int, ...], dict[str, bool | None]] = {}
-
-    @property
-    def columns(self) -> list[str]:
+        self.columns = [f"code_{at}" for at in range(len(self._parts))]
         """The names of the columns with the numbers."""
-        return [f"code_{at}" for at in range(len(self._parts))]
 
     def pack(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The numbers for each row of `frame`, which must be freshened."""

@@ -134,15 +134,13 @@ class Replay:
         self._looks += 1
 
     def _notice(self, subject_id: str, row: tuple[Any, ...]) -> None:
-        account_id, *values = row
-        codes = tuple(values[:len(self._packing.columns)])
-        if codes not in self._seen:
-            self._seen[codes] = Seen(self._packing.unpack(codes))
+        codes = row[1:1 + len(self._packing.columns)]
+        if (seen := self._seen.get(codes)) is None:
+            seen = self._seen[codes] = Seen(self._packing.unpack(codes))
         one = self._subjects.get(subject_id)
         if one is None:
-            one = self._subjects[subject_id] = Played(account_id)
-        one.seen = self._seen[codes]
-        one.zones = tuple(values[len(codes):])
+            one = self._subjects[subject_id] = Played(row[0])
+        one.seen, one.zones = seen, row[1 + len(codes):]
         if one.open is None:
             self._note_eager(subject_id, one)
 
