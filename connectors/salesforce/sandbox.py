@@ -143,8 +143,10 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
             self._gone = calls
 
     def stir(self, chance: random.Random) -> str | None:
+        named = [action.model_dump() for action in self.sample_actions()]
+        kept = {each.get(name) for each in named for name in ("account_external_id", "contact_external_id")}
         with self.lock:
-            return Life(self._org, self.now, chance).stir()
+            return Life(self._org, self.now, chance, {str(each) for each in kept if each}).stir()
 
     def migrate(self) -> str:
         """Move the org to another instance: tokens are dead, and whoever signs in is sent there. Its URL."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,10 +26,15 @@ _FIRST_NEW = 700_000_000
 
 
 class Life:
-    """One org's days. `chance` decides all of it, so that a seed gives the same days again."""
+    """One org's days. `chance` decides all of it, so that a seed gives the same days again.
 
-    def __init__(self, org: Org, now: Callable[[], datetime], chance: random.Random) -> None:
-        self._org, self._now, self._chance = org, now, chance
+    `kept` are ids that nobody deletes or merges away: what was decided for them could not be done any more.
+    """
+
+    def __init__(
+        self, org: Org, now: Callable[[], datetime], chance: random.Random, kept: Collection[str] = (),
+    ) -> None:
+        self._org, self._now, self._chance, self._kept = org, now, chance, kept
 
     def stir(self) -> str | None:
         """Change one thing; what was done, in words."""
@@ -72,14 +77,14 @@ class Life:
 
     def _delete(self) -> str | None:
         table, row = self._any(least=5)
-        if row is None:
+        if row is None or row["Id"] in self._kept:
             return None
         self._org.delete(table, [row["Id"]])
         return f"{table} {row['Id']} deleted"
 
     def _purge(self) -> str | None:
         table, row = self._any(least=5)
-        if row is None or table == "Account":
+        if row is None or table == "Account" or row["Id"] in self._kept:
             return None
         self._org.purge(table, [row["Id"]])
         return f"{table} {row['Id']} deleted past the recycle bin"
@@ -96,7 +101,7 @@ class Life:
     def _merge(self) -> str | None:
         table = self._chance.choice(("Account", "Contact", "Case"))
         rows = self._some(table, 2)
-        if len(rows) < 2 or len(self._live(table)) < 5:
+        if len(rows) < 2 or len(self._live(table)) < 5 or rows[1]["Id"] in self._kept:
             return None
         self._org.merge(rows[0]["Id"], [rows[1]["Id"]])
         return f"{table} {rows[1]['Id']} merged into {rows[0]['Id']}"
