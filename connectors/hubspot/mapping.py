@@ -267,7 +267,9 @@ def archived_at(row: Row) -> datetime | None:
 
 def _told(row: Row) -> dict[str, str]:
     given = row.get("properties")
-    return {name: reading.text(value) for name, value in given.items()} if isinstance(given, dict) else {}
+    if not isinstance(given, dict):
+        return {}
+    return {name: reading.text(value) for name, value in given.items() if value is not None}
 
 
 def _lower(words: Mapping[str, str]) -> dict[str, str]:

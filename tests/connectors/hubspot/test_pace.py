@@ -12,7 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connectors.hubspot.sandbox import HubSpotSandbox
+from steward.kit.sandbox import Fault
+from steward.model.errors import RateLimited
 from steward.store.database import Database
 
 PULLS, CALLS_PER_10_S = (12, 40) if os.environ.get("STEWARD_TORTURE") else (3, 100)
@@ -78,3 +82,26 @@ def test_four_processes_together_keep_to_what_the_portal_allows(
     assert len(sandbox.calls) - before == 4 * PULLS * 3
     assert sandbox.breaches == []
     assert {status for _, _, _, status in sandbox.calls} == {200}
+
+
+def test_a_day_whose_calls_are_used_up_is_left_alone_for_an_hour(sandbox: HubSpotSandbox, connect: Any) -> None:
+    """HubSpot does not say until when; asking every second until midnight would be refused 50,000 times."""
+    sandbox.load("companies", [{"id": "1", "updatedAt": "2026-01-01T00:00:00.000Z"}])
+    sandbox.exhaust_quota(1)
+    with pytest.raises(RateLimited, match="DAILY") as raised:
+        list(connect().source.pull("accounts", None))
+
+    assert raised.value.retry_after_s == 3600
+    assert len(list(connect().source.pull("accounts", None))) == 1
+
+
+@pytest.mark.parametrize("status", [423, 477])
+def test_a_portal_that_is_locked_or_moves_house_is_asked_later(
+    sandbox: HubSpotSandbox, connect: Any, status: int,
+) -> None:
+    """It is neither broken nor does it refuse us."""
+    sandbox.faults = [Fault("status", status=status, retry_after="30")]
+    with pytest.raises(RateLimited) as raised:
+        list(connect().source.pull("accounts", None))
+
+    assert raised.value.retry_after_s == 30
