@@ -255,3 +255,75 @@ def test_twenty_thousand_rows_page_fast(sandbox: SalesforceSandbox, client: Sale
 
     assert found["totalSize"] > 20_000 - 1
     assert time.perf_counter() - started < 8, "usually under one second; the machine may be busy"
+
+
+def _ask(client: Salesforce, method: str, path: str, body: Any = None, **query: Any) -> requests.Response:
+    return client.session.request(method, f"{client.base_url}{path}", headers=client.headers, json=body, params=query)
+
+
+def test_collections_answer_for_each_row_in_order(org: SalesforceSandbox, client: Salesforce) -> None:
+    """200 though all fail; each row says for itself what became of it."""
+    task = {"attributes": {"type": "Task"}, "Subject": "One"}
+    made = _ask(client, "POST", "composite/sobjects", {"allOrNone": False, "records": [task, {**task, "No__x": 1}]})
+    assert [each["success"] for each in made.json()] == [True, False]
+    assert made.json()[1]["errors"][0]["statusCode"] == "INVALID_FIELD"
+
+    one = made.json()[0]["id"]
+    change = {"attributes": {"type": "Task"}, "id": one, "Subject": "Two"}
+    changed = _ask(client, "PATCH", "composite/sobjects", {"allOrNone": False, "records": [
+        change, change, {"attributes": {"type": "Task"}, "Subject": "no id"}]}).json()
+    assert [each["errors"][0]["statusCode"] if each["errors"] else "ok" for each in changed] == [
+        "ok", "DUPLICATE_VALUE", "MISSING_ARGUMENT"]
+    read = _ask(client, "POST", "composite/sobjects/Task", {"ids": [one, make_id("00T", 999_999)], "fields": ["Subject"]})
+    assert [row and row["Subject"] for row in read.json()] == ["Two", None]
+    gone = _ask(client, "DELETE", "composite/sobjects", ids=f"{one},{one}").json()
+    assert [each["success"] for each in gone] == [True, False]
+
+
+def test_a_collection_too_large_is_refused_and_noted(org: SalesforceSandbox, client: Salesforce) -> None:
+    """"No limit broken" is read from the sandbox: it must notice."""
+    rows = [{"attributes": {"type": "Task"}, "Subject": str(number)} for number in range(201)]
+
+    answer = _ask(client, "POST", "composite/sobjects", {"allOrNone": False, "records": rows})
+
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "EXCEEDED_MAX_SIZE_REQUEST")
+    assert org.breaches == ["a collection of 201 records; 200 are the most"]
+    assert not [row for row in org.rows("Task") if row["Subject"] == "200"]
+
+
+def test_a_bulk_query_has_its_states_and_its_errors(org: SalesforceSandbox, client: Salesforce) -> None:
+    """What a client must be ready for: not complete, another version, no such job, nonsense."""
+    refused = _ask(client, "POST", "jobs/query", {"operation": "query", "query": "SELECT COUNT() FROM Account"})
+    assert refused.status_code == 400
+    job = _ask(client, "POST", "jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"}).json()["id"]
+    assert _ask(client, "GET", f"jobs/query/{job}/results").status_code == 412
+    states = [_ask(client, "GET", f"jobs/query/{job}").json()["state"] for _ in range(2)]
+    assert states == ["InProgress", "JobComplete"]
+    assert _ask(client, "GET", f"jobs/query/{job}/results", maxRecords=4).headers["Sforce-Locator"] == "MTA4"
+    last = _ask(client, "GET", f"jobs/query/{job}/results", maxRecords=50)
+    assert (last.headers["Sforce-Locator"], last.headers["Sforce-NumberOfRecords"]) == ("null", "9")
+    assert _ask(client, "GET", f"jobs/query/{job}/results", locator="nonsense").status_code == 400
+    client.base_url = client.base_url.replace("v67.0", "v66.0")
+    assert _ask(client, "GET", f"jobs/query/{job}/results").status_code == 409
+    assert _ask(client, "DELETE", f"jobs/query/{job}").status_code == 204
+    assert _ask(client, "GET", f"jobs/query/{job}").status_code == 404
+
+
+def test_headers_and_uri_together_have_a_limit(org: SalesforceSandbox, client: Salesforce) -> None:
+    """A long token leaves less room for the query."""
+    client.headers["X-Long"] = "x" * 17_000
+
+    assert _ask(client, "GET", "limits").status_code == 431
+    assert len(org.breaches) == 1
+
+
+def test_an_org_that_moved_answers_at_its_new_place_only(org: SalesforceSandbox, client: Salesforce) -> None:
+    """The old instance no longer knows the session; signing in at the org's domain names the new one."""
+    moved_to = org.migrate()
+    answer = requests.post(f"{org.url}/services/oauth2/token", timeout=30, data={"grant_type": "client_credentials"},
+                           auth=(org.tokens.client_id, org.tokens.client_secret)).json()
+    headers = {"Authorization": f"Bearer {answer['access_token']}"}
+
+    assert answer["instance_url"] == moved_to
+    assert requests.get(f"{moved_to}/services/data/v67.0/limits", headers=headers, timeout=30).status_code == 200
+    assert requests.get(f"{org.url}/services/data/v67.0/limits", headers=headers, timeout=30).status_code == 401

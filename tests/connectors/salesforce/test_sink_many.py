@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from connectors.salesforce import CONNECTOR
 from connectors.salesforce.sandbox import SalesforceSandbox
 from steward.contracts import BatchSink, Connection
+from steward.kit import battery
 from steward.kit.sandbox import Fault
 from steward.model.actions import (
     Action,
@@ -218,8 +221,6 @@ def test_a_refusal_within_a_200_is_called_what_it_is(
     org: SalesforceSandbox, sink: BatchSink, code: str, kind: type[StewardError],
 ) -> None:
     """A locked row is tried again, a text too long is not."""
-    from dataclasses import replace
-
     def refuse(request: Any, reply: Any) -> Any:
         if request.method != "PATCH":
             return reply
@@ -236,8 +237,6 @@ def test_a_refusal_within_a_200_is_called_what_it_is(
 @pytest.mark.parametrize("body", [[], {}, [{"id": "001", "success": True}], "null"])
 def test_an_answer_that_is_not_one_for_each_is_a_doubt(org: SalesforceSandbox, sink: BatchSink, body: Any) -> None:
     """A receipt must never be given to the row beside."""
-    from dataclasses import replace
-
     org.alter = lambda request, reply: replace(reply, body=body) if request.method == "PATCH" else reply
 
     with pytest.raises(OutcomeUnknown):
@@ -275,3 +274,25 @@ def test_a_cut_line_leaves_each_of_many_to_be_looked_for(org: SalesforceSandbox,
 
     assert [sink.find(*each) is not None for each in batch] == [True] * 5
     assert all(isinstance(each, Receipt) and each.found for each in sink.deliver_many(batch))
+
+
+class _Unkeyed(SalesforceSandbox):
+    """An org whose key fields are not unique: Salesforce keeps nothing, Steward looks (class B)."""
+
+    def seed(self, accounts: int) -> None:
+        super().seed(accounts)
+        for table in ("Task", "Event", "Opportunity"):
+            self.change_field(table, "Steward_Key__c", external_id=False, unique=False)
+
+
+_BY_LOOKING = replace(CONNECTOR, load_sandbox=lambda: _Unkeyed)
+
+
+@pytest.mark.parametrize("rule", [
+    "the_same_key_twice_is_one_effect", "what_was_made_is_found", "different_keys_are_different_effects",
+    "many_at_once_are_one_effect_each", "one_bad_row_does_not_spoil_the_others", "a_write_that_meets_cut",
+    "a_write_that_meets_500", "a_batch_that_meets_cut", "a_batch_that_meets_503",
+])
+def test_the_battery_holds_where_nothing_is_unique(rule: str) -> None:
+    """An org without the unique field gets the same promise, for one deliverer at a time."""
+    battery.run(_BY_LOOKING, rule)
