@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from math import floor, inf
+from math import inf
 from typing import Any
 
 from steward.engine.literals import normal
@@ -82,4 +82,4 @@ def _example(spec: FactSpec) -> str:
             low, high = -inf if spec.low is None else spec.low, inf if spec.high is None else spec.high
             # Not the lowest value: everything is at least that, and the checker says so.
             number = next(each for each in (_USUAL[spec.type], high, low + 1) if low < each <= high)
-            return normal((int(number) if number == floor(number) else number,), ">=", spec)
+            return normal((number,), ">=", spec)

@@ -161,7 +161,7 @@ def test_the_same_id_twice_is_refused(tmp_path: Path, catalog: Mapping[str, Fact
     (tmp_path / "a.yaml").write_text(text)
     (tmp_path / "b.yaml").write_text(text)
 
-    with pytest.raises(PlaybookError, match=r'STW128\] the id "health_drop" is taken'):
+    with pytest.raises(PlaybookError, match=r'\[STW128\] the id "health_drop" is taken'):
         load_folder(tmp_path, catalog)
 
 
