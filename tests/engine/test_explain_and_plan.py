@@ -15,7 +15,7 @@ from steward.engine.clocks import after
 from steward.engine.explain import Standing, explain
 from steward.engine.gates import Gates
 from steward.engine.holdout import arm_of
-from steward.engine.language import Mode, Playbook, Trigger, TriggerKind
+from steward.engine.language import Mode, Playbook, Subject, Trigger, TriggerKind
 from steward.engine.lifecycle import advance
 from steward.engine.look import Look, Verdicts
 from steward.engine.plan import Today, plan
@@ -491,6 +491,10 @@ def test_a_plan_says_why_one_in_flight_would_leave(
 
     assert {(move.account_id, move.clause) for move in plan(example, today).leaves} == {
         ("acct_1", "health.score >= 70 (80)"), ("acct_2", "nothing is known of it")}
+    people = frame(account() | {"subject_id": "ana", "contact.name": "Ana"})
+    left = replace(active, account_id="acct_9", subject_id="bob")
+    assert [(move.account_id, move.subject_id) for move in plan(
+        replace(example, subject=Subject.CONTACT), Today(people, catalog, NOW, HOURS, {"bob": left}, {})).leaves] == [("acct_9", "bob")]
 
 
 def test_a_condition_alone_needs_no_trigger_and_the_arm_is_that_of_the_account(
