@@ -76,6 +76,12 @@ class Mutant:
         return f"{self.module}:{self.line}: {self.change}{again}"
 
     @property
+    def word(self) -> str:
+        """The text that was changed; "" where something else was."""
+        was, _, becomes = self.change.partition(" -> ")
+        return was.strip('"') if becomes.startswith('"') else ""
+
+    @property
     def lasting(self) -> str:
         again = f" #{self.number}" if self.number else ""
         return f"{Path(self.module).stem} | {self.change}{again} | {self.text}"
@@ -100,7 +106,9 @@ def main() -> int:
     KEPT.mkdir(exist_ok=True)
     results = _results()
     if not asked.table:
-        waiting = [mutant for mutant in mutants if results.get(_key(mutant)) != "killed"]
+        accepted = _accepted()
+        waiting = [mutant for mutant in mutants if results.get(_key(mutant)) != "killed" and not (
+            mutant.lasting in accepted and _key(mutant) in results)]
         _run(waiting, asked.within, results)
     return _report(mutants, results, asked)
 
@@ -226,7 +234,7 @@ def _run(waiting: list[Mutant], within_s: float, results: dict[str, str]) -> Non
         for name in ("duckdb", "hypothesis", "polars", "psycopg", "ruamel.yaml", "sqlglot"):
             importlib.import_module(name)           # imported and not used: a fork must not inherit threads
         reach = _reach()
-        changes = [Change(mutant.module, mutant.line, mutant.tree) for mutant in waiting]
+        changes = [Change(mutant.module, mutant.line, mutant.tree, mutant.word) for mutant in waiting]
         again: list[int] = []
 
         def note(at: int, said: str) -> None:

@@ -30,9 +30,9 @@ class Finding:
     column: int
     length: int
     message: str
-    help: str = ""
-    severity: Literal["error", "warning"] = "error"
-    source: str = ""                        # the line that it is in
+    help: str
+    severity: Literal["error", "warning"]
+    source: str                             # the line that it is in
 
     def text(self) -> str:
         """As people read it: code, place, the line with carets under the place, help."""

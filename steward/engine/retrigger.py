@@ -10,7 +10,6 @@ from steward.engine.literals import LiteralError, parse_literal
 from steward.model.facts import FactSpec
 
 _WORDS = re.compile(r"[\w.]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CUSTOM = re.compile(r"__c$")
 
 
@@ -33,4 +32,4 @@ def value_written(update: UpdateStep, spec: FactSpec) -> Scalar | None:
 
 
 def _plain(name: str) -> str:
-    return _CAMEL.sub("_", _CUSTOM.sub("", name)).lower().replace("_", "").replace(".", "")
+    return _CUSTOM.sub("", name).lower().replace("_", "").replace(".", "")

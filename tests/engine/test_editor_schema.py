@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from steward.engine.editor_schema import USAGE, playbook_schema
 from steward.engine.field_table import FIELD_TABLE, MODIFIER_TABLE, NEEDED, RUNG_TABLE, STEP_TABLE, FieldDoc, names
-from steward.engine.load import examine, playbook_files
+from steward.engine.load import examine, load_playbook, playbook_files
 from steward.facts.catalog import catalog as whole_catalog
 from steward.model.facts import FactSpec
 
@@ -93,8 +93,6 @@ def test_every_shipped_playbook_is_right(file: Path) -> None:
 
 def test_every_field_of_the_language_may_stand() -> None:
     """One playbook with everything in it: the reader takes it, and so does the editor."""
-    from steward.engine.load import load_playbook  # here, for the other tests need only the schema
-
     written = YAML(typ="safe", pure=True).load(ALL_OF_IT)
 
     assert faults(ALL_OF_IT) == []
@@ -149,7 +147,11 @@ def test_every_default_is_a_value_that_may_stand() -> None:
     validator = Draft202012Validator({**schema(), "if": False, "else": {}, "required": []})
     given = {name: inside["default"] for name, inside in described(schema()) if "default" in inside}
 
-    assert {"timeout", "again_after", "mode", "priority", "subject", "limit", "holdout"} <= set(given)
+    assert set(given) == {"subject", "trigger", "for", "keep_for", "backlog", "again_after", "priority", "limit", "holdout", "calendar",
+                          "timeout", "on_update", "mode"}
+    plain = "id: a\ntitle: A\nwhy: B\nwhen: health.score < 60\nuntil: health.score >= 70\ndo: [{wait: 1d}]\n"
+    assert load_playbook(plain + "".join(f"{name}: {value}\n" for name, value in given.items()), "it.yaml", FACTS) == load_playbook(
+        plain, "it.yaml", FACTS), "writing a default out changes nothing"
     assert [each.message for each in validator.iter_errors(given)] == []
 
 

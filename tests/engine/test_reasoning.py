@@ -485,6 +485,7 @@ def test_a_duplicate_is_shown_at_its_when(catalog: Mapping[str, FactSpec], read_
     ("core", "health.score", "scorecard", False), ("health", "health.score", "scorecard", False),
     ("CS_Risk__c", "account.risk_level", "account custom.CS_Risk__c", True), ("csRisk", "account.risk_level", "account custom.CS_Risk__c", True),
     ("custom.CS_Risk__c", "account.risk_level", "account custom.CS_Risk__c", True), ("custom", "account.risk_level", "account custom.CS_Risk__c", False),
+    ("change28d", "usage.active_users.change_28d", "usage", True), ("active_users", "usage.active_users.change_28d", "usage", False),
     ("NumberOfEmployees", "account.employees", "account number_of_employees", True), ("risk", "account.risk_level", "crm", False),
 ])
 def test_a_field_feeds_a_fact_of_its_name_or_of_its_source(field: str, name: str, source: str, feeds_it: bool) -> None:
@@ -496,3 +497,5 @@ def test_a_field_feeds_a_fact_of_its_name_or_of_its_source(field: str, name: str
 def test_what_a_step_writes_is_known_where_it_is_a_constant(value: str, written: object) -> None:
     """What a template fills in, nobody knows before."""
     assert value_written(UpdateStep("Health_Score__c", value), FactSpec("health.score", FactType.NUMBER, "", "", "crm")) == written
+    if "{{" in value:
+        assert value_written(UpdateStep("Industry", value), FactSpec("account.industry", FactType.TEXT, "", "", "crm")) is None
