@@ -1,8 +1,9 @@
 """The whole evaluation: 50 playbooks over all accounts, of whom 2 % have changed since the last one.
 
 Ours reads the snapshot, sweeps, asks every gate, and stores enrollments, decisions with their clauses and actions, in
-one transaction on SQLite. The peer is the least that anybody could do: read and write the same Parquet and insert the
-very rows that ours wrote into tables with the same keys and indexes, with prepared statements of the bare driver.
+one transaction on SQLite. The peer is the least that anybody could do: read and write the same Parquet, and put the
+very rows that ours wrote into tables with the same keys and indexes, with prepared statements of the bare driver: new
+rows are inserted, of those that were there only the columns that changed are updated. Both commit with a full sync.
 
 Each measured run has a process and a copy of the company of its own; a run over a few accounts warms it up.
 """
@@ -17,8 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,46 +26,20 @@ import numpy as np
 import polars as pl
 
 from benchmarks import conditions as made
-from benchmarks.measure import show
-from steward.contracts import Connector
+from benchmarks.measure import grown, show
+from benchmarks.verb_company import BEFORE, NOW, QUIET, playbooks, prepare, run
 from steward.engine.batch import verdicts
-from steward.engine.canonical import canonical
 from steward.engine.freshness import freshen
 from steward.engine.language import Playbook
-from steward.engine.load import load_playbook
 from steward.facts.catalog import catalog
-from steward.model.actions import DeliveryClass
-from steward.model.records import Noun, Record
-from steward.pipeline.evaluate import evaluate
-from steward.settings import Routing, Settings
-from steward.store import bulk, facts, records, releases, versions
+from steward.store import bulk, facts
 from steward.store.database import Database
 from steward.store.instants import to_text
-from steward.store.releases import Release
-from steward.store.schema import account, identity
 
-NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
-BEFORE = NOW - timedelta(days=1)
-CHANGED = 0.02
-ACCOUNTS_OF_AN_OWNER = 40
-RARE = ("usage.exports.sum_28d", "usage.reports.sum_28d", "usage.api_calls.sum_28d", "usage.logins.sum_28d")
-FEW_OF_400 = 12                             # so that a playbook is about some 1 % of the accounts
 WARM = 400
-TEXT = """\
-id: p{at}
-title: Playbook {at}
-why: The benchmark asks for it.
-mode: live
-when: {{all: [{condition}, {rare} < {few}]}}
-caps: {{account: 20, owner: 500}}
-again_after: 14d
-do:
-  - cta: {{type: risk, due: 3bd, assign: csm}}
-  - message: {{to: csm}}
-escalate:
-  - {{after: 2bd, unless: acknowledged, to: csm_manager}}
-"""
-TABLES = ("enrollment", "decision", "outbox")
+SIZES = (10_000, 100_000, 1_000_000)
+WRITTEN = {"enrollment": "id", "decision": "id", "outbox": "key", "digest_line": "key", "arm": "rowid"}
+"""The tables that the verb writes many rows to, and by what their rows are told apart."""
 
 
 def main() -> None:
@@ -75,6 +48,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--alone", action="store_true", help="without the peer; for the growth")
+    parser.add_argument("--growth", action="store_true", help="ours alone from 10k to 1M accounts too: half an hour")
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")
     parser.add_argument("--run", choices=("ours", "peer"), help=argparse.SUPPRESS)
     parser.add_argument("--in", dest="home", type=Path, help=argparse.SUPPRESS)
@@ -83,7 +57,10 @@ def main() -> None:
         show((_ours if chosen.run == "ours" else _peer)(chosen.home), one_line=True)
         return
     with tempfile.TemporaryDirectory(prefix="steward-bench-") as folder:
-        show(measure(Path(folder), chosen.accounts, chosen.rounds, chosen.alone), chosen.json)
+        found = measure(Path(folder), chosen.accounts, chosen.rounds, chosen.alone)
+    if chosen.growth:
+        found["growth"] = grown("benchmarks.evaluate_verb", SIZES, "--accounts")
+    show(found, chosen.json)
 
 
 def measure(home: Path, accounts: int, rounds: int, alone: bool) -> dict[str, Any]:
@@ -91,113 +68,36 @@ def measure(home: Path, accounts: int, rounds: int, alone: bool) -> dict[str, An
     prepare(home / "warm", WARM)
     prepare(home / "company", accounts)
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
-    equal, counts = True, {}
+    equal, wrote = True, dict[str, int]()
     for turn in range(rounds):
         work = home / f"turn{turn}"
-        shutil.copytree(home / "company", work)
-        shutil.copytree(home / "warm", work / "warm")
+        _copied(home, work)
         found["ours"].append(_child("ours", work))
         if turn == 0:
-            equal, counts = check(work)
-        if not alone:
-            _strip(work)
-            found["peer"].append(_child("peer", work))
+            equal = check(work)
+            wrote = _rows_written(work, home / "company" / "steward.db")
+            shutil.move(work / "rows.json", home / "rows.json")
         shutil.rmtree(work)
-    took = {name: median(each["cpu_s"] for each in runs) for name, runs in found.items() if runs}
-    wall = {name: median(each["wall_s"] for each in runs) for name, runs in found.items() if runs}
-    peak = max(each["peak_mb"] for each in found["ours"])
+        if not alone:
+            _copied(home, work)
+            shutil.copy(home / "rows.json", work / "rows.json")
+            found["peer"].append(_child("peer", work))
+            shutil.rmtree(work)
+    took, wall = ({name: median(each[key] for each in runs) for name, runs in found.items() if runs}
+                  for key in ("cpu_s", "wall_s"))
     report: dict[str, Any] = {
         "benchmark": "evaluate_verb", "accounts": accounts, "playbooks": len(made.TEXTS),
         "ours_s": round(took["ours"], 4),
-        "wall_s": {name: round(each, 4) for name, each in wall.items()}, "peak_mb": peak,
-        "before_mb": found["ours"][0]["before_mb"], "answers_equal": equal, "wrote": counts,
+        "wall_s": {name: round(each, 4) for name, each in wall.items()},
+        "peak_mb": max(each["peak_mb"] for each in found["ours"]),
+        "before_mb": found["ours"][0]["before_mb"], "answers_equal": equal, "wrote": wrote,
     }
     if not alone:
         report["peers_s"] = {"parquet and bare inserts": round(took["peer"], 4)}
         report["ratios"] = {"parquet and bare inserts": round(took["ours"] / took["peer"], 3)}
+        report["peer_parts_s"] = {
+            part: round(median(each["parts"][part] for each in found["peer"]), 4) for part in found["peer"][0]["parts"]}
     return report
-
-
-# ---- the company ----
-
-def prepare(home: Path, accounts: int) -> None:
-    """A company at rest, evaluated a day ago; and the snapshot of today, in which some have changed."""
-    home.mkdir(parents=True)
-    ids = [f"acct_{at:010d}" for at in range(accounts)]
-    owners = [f"p{at // ACCOUNTS_OF_AN_OWNER}" for at in range(accounts)]
-    old, new = _facts(ids, owners, 7), _facts(ids, owners, 8)
-    changed = pl.Series(np.random.default_rng(9).random(accounts) < CHANGED)
-    today = pl.DataFrame([old[name].zip_with(~changed, new[name]) for name in old.columns])
-    db = Database.open(f"sqlite:///{home / 'steward.db'}", home)
-    try:
-        _people(db, ids, owners)
-        _apply(db)
-        facts.save_snapshot(db, _dated(old, BEFORE), BEFORE)
-        _evaluate(db, BEFORE)
-        facts.save_snapshot(db, _dated(today, NOW), NOW)
-        with db.write() as tx:                  # what was decided yesterday was sent yesterday
-            bulk.change(tx, "UPDATE outbox SET state = ?", "delivered")
-    finally:
-        db.close()
-
-
-def playbooks() -> list[Playbook]:
-    """Each about some 1 % of the accounts."""
-    known = catalog()
-    return [load_playbook(_text(at, condition), f"p{at}.yaml", known) for at, condition in enumerate(made.TEXTS)]
-
-
-def _text(at: int, condition: str) -> str:
-    plain = made._LIST.sub(r'"\1"', condition)
-    return TEXT.format(at=at, condition=plain, rare=RARE[at % len(RARE)], few=FEW_OF_400)
-
-
-def _facts(ids: Sequence[str], owners: Sequence[str], seed: int) -> pl.DataFrame:
-    frame = made.accounts(len(ids), seed)
-    return frame.with_columns(
-        pl.Series("account_id", ids), pl.Series("account.csm_email", [f"{each}@us.test" for each in owners]),
-        pl.Series("account.name", [f"Customer {each[5:]}" for each in ids]),
-        pl.lit(False).alias("account.do_not_contact"),
-        *(pl.Series(name, np.random.default_rng(seed * 100 + at).integers(0, 400, len(ids)))
-          for at, name in enumerate(RARE)))
-
-
-def _dated(frame: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    groups = sorted({spec.group for spec in catalog().values()})
-    return frame.with_columns(pl.lit(at - timedelta(hours=1)).dt.cast_time_unit("us").alias(f"as_of.{each}")
-                              for each in groups)
-
-
-def _people(db: Database, ids: Sequence[str], owners: Sequence[str]) -> None:
-    with db.write() as tx:
-        bulk.upsert(tx, account, [(each, f"Customer {each[5:]}", to_text(BEFORE), None, None) for each in ids], "")
-        bulk.upsert(tx, identity, [("crm", f"x{each}", each, "new", to_text(BEFORE)) for each in ids], "")
-        records.upsert(tx, "crm", "people", [Record(Noun.PERSON, "boss", {
-            "name": "Boss", "email": "boss@us.test", "active": True})] + [Record(Noun.PERSON, each, {
-                "name": each, "email": f"{each}@us.test", "active": True, "manager_external_id": "boss"})
-                for each in dict.fromkeys(owners)], BEFORE)
-        for start in range(0, len(ids), 20_000):
-            records.upsert(tx, "crm", "accounts", [
-                Record(Noun.ACCOUNT, f"x{each}", {"name": f"Customer {each[5:]}", "csm_external_id": owner})
-                for each, owner in zip(ids[start:start + 20_000], owners[start:start + 20_000], strict=True)], BEFORE)
-
-
-def _apply(db: Database) -> None:
-    with db.write() as tx:
-        for each in playbooks():
-            versions.keep(tx, each.id, each.version, body=canonical(each), mode=each.mode.value, now=BEFORE)
-            releases.apply(tx, Release(each.id, each.version, each.mode.value, BEFORE, "bench"))
-
-
-def _evaluate(db: Database, at: datetime, books: Sequence[Playbook] | None = None) -> Any:
-    def absent(*_: object) -> Any:
-        raise AssertionError("evaluating connects to nothing")
-
-    connectors = {
-        "crm": Connector("salesforce", "S", absent, absent, absent, actions={"open_cta": DeliveryClass.A}),
-        "slack": Connector("slack", "S", absent, absent, absent, actions={"message": DeliveryClass.C})}
-    settings = Settings(routing=Routing(message="slack", cta=("crm",), channel="#cs"))
-    return evaluate(db, books or playbooks(), catalog(), settings, connectors, at)
 
 
 # ---- the contestants, each in a process of its own ----
@@ -211,37 +111,38 @@ def _child(which: str, home: Path) -> dict[str, Any]:
 
 def _ours(home: Path) -> dict[str, Any]:
     warm = Database.open(f"sqlite:///{home / 'warm' / 'steward.db'}", home / "warm")
-    _evaluate(warm, NOW)
+    run(warm, NOW)
     warm.close()
     db = Database.open(f"sqlite:///{home / 'steward.db'}", home)
     books, before = playbooks(), peak_mb()
     cpu, wall = time.process_time(), time.perf_counter()
-    _evaluate(db, NOW, books)
+    run(db, NOW, books)
     took = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
     db.close()
     return {**took, "peak_mb": peak_mb(), "before_mb": before}
 
 
 def _peer(home: Path) -> dict[str, Any]:
-    """Read and write the snapshot, and insert the rows that ours wrote; nothing is decided."""
+    """Read and write the snapshot, and store the rows that ours stored; nothing is decided."""
     rows = json.loads((home / "rows.json").read_text())
     snapshot = max((home / "lake" / "facts").rglob("*.parquet"), key=lambda path: path.stat().st_mtime)
     tx = sqlite3.connect(home / "steward.db", isolation_level=None)
     for pragma in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
         tx.execute(f"PRAGMA {pragma}")
-    before = peak_mb()
-    cpu, wall = time.process_time(), time.perf_counter()
+    before, cpu, wall = peak_mb(), [time.process_time()], time.perf_counter()
     frame = pl.read_parquet(snapshot)
+    cpu.append(time.process_time())
     frame.write_parquet(home / "state.parquet", compression="zstd")
+    cpu.append(time.process_time())
     tx.execute("BEGIN IMMEDIATE")
-    for table, found in rows.items():
-        marks = ", ".join("?" * len(found["columns"]))
-        names = ", ".join(f'"{name}"' for name in found["columns"])
-        tx.executemany(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", found["rows"])
+    for statement, values in rows:
+        tx.executemany(statement, values)
     tx.execute("COMMIT")
-    took = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+    cpu.append(time.process_time())
+    took = {"cpu_s": cpu[-1] - cpu[0], "wall_s": time.perf_counter() - wall}
     tx.close()
-    return {**took, "peak_mb": peak_mb(), "before_mb": before}
+    parts = dict(zip(("read", "write", "store"), np.diff(cpu).tolist(), strict=True))
+    return {**took, "parts": parts, "peak_mb": peak_mb(), "before_mb": before}
 
 
 def peak_mb() -> float:
@@ -250,48 +151,85 @@ def peak_mb() -> float:
     return round(int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024, 1)
 
 
-def _strip(home: Path) -> None:
-    """Write down the rows that the run wrote, and put the company back to where it was."""
+def _copied(home: Path, work: Path) -> None:
+    shutil.copytree(home / "company", work)
+    shutil.copytree(home / "warm", work / "warm")
+
+
+def _rows_written(home: Path, before: Path) -> dict[str, int]:
+    """Write down, as statements of the bare driver, what the run has made of the company; how many rows."""
     tx = sqlite3.connect(home / "steward.db")
-    rows = {}
-    since = {"enrollment": "looked_at", "decision": "decided_at", "outbox": "created_at"}
-    for table in TABLES:
-        cursor = tx.execute(f"SELECT * FROM {table} WHERE {since[table]} = ?", (to_text(NOW),))
-        rows[table] = {"columns": [each[0] for each in cursor.description], "rows": cursor.fetchall()}
+    tx.execute("ATTACH ? AS old", (str(before),))
+    statements: list[tuple[str, list[Any]]] = []
+    wrote: dict[str, int] = {}
+    for table, key in WRITTEN.items():
+        names = [row[1] for row in tx.execute(f"PRAGMA table_info({table})")]
+        new = tx.execute(f"SELECT n.* FROM {table} n LEFT JOIN old.{table} o ON o.{key} = n.{key} "
+                         f"WHERE o.{key} IS NULL").fetchall()
+        pairs = " OR ".join(f"n.{name} IS NOT o.{name}" for name in names)
+        changed = [name for name in names if tx.execute(
+            f"SELECT 1 FROM {table} n JOIN old.{table} o ON o.{key} = n.{key} WHERE n.{name} IS NOT o.{name} LIMIT 1",
+        ).fetchone()]
+        marks = ", ".join("?" * len(names))
+        statements.append((f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", new))
+        wrote[table] = len(new)
+        if changed:
+            moved = tx.execute(f"SELECT {', '.join(f'n.{name}' for name in changed)}, n.{key} FROM {table} n "
+                               f"JOIN old.{table} o ON o.{key} = n.{key} WHERE {pairs}").fetchall()
+            statements.append((f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in changed)} WHERE {key} = ?",
+                               moved))
+            wrote[f"{table} changed"] = len(moved)
     tx.close()
-    (home / "rows.json").write_text(json.dumps(rows))
-    shutil.copy(home.parent / "company" / "steward.db", home / "steward.db")
-    for extra in ("steward.db-wal", "steward.db-shm"):
-        (home / extra).unlink(missing_ok=True)
+    (home / "rows.json").write_text(json.dumps(statements))
+    return wrote
 
 
 # ---- whether it is right ----
 
-def check(home: Path) -> tuple[bool, Mapping[str, int]]:
-    """Who stands in each playbook after the run is who a plain look at both snapshots says; and what was written."""
+def check(home: Path) -> bool:
+    """Whether those who stand in each playbook after the run are those whom a plain look at all snapshots finds, and
+    somebody was let in by `for`."""
     db = Database.open(f"sqlite:///{home / 'steward.db'}", home)
     try:
         with db.read() as tx:
-            old, new = facts.known_at(tx, BEFORE), facts.latest(tx)
+            days = [found.frame for at in (*BEFORE, NOW) if (found := facts.known_at(tx, at)) is not None]
             rows = bulk.fetch(tx, "SELECT playbook_id, account_id FROM enrollment WHERE state <> 'closed'")
-            counts = {table: bulk.fetch(tx, f"SELECT count(*) FROM {table} WHERE {column} = ?", to_text(NOW))[0][0]
-                      for table, column in zip(TABLES, ("looked_at", "decided_at", "created_at"), strict=True)}
-            counts["open"] = len(rows)
+            entered = {row[0] for row in bulk.fetch(
+                tx, "SELECT DISTINCT playbook_id FROM enrollment WHERE entered_at = ?", to_text(NOW))}
     finally:
         db.close()
-    assert old is not None
-    assert new is not None
     stand: dict[str, set[str]] = {}
     for playbook_id, account_id in rows:
         stand.setdefault(playbook_id, set()).add(account_id)
-    conditions = {each.id: each.when for each in playbooks()}
-    were = verdicts(freshen(old.frame, catalog(), catalog(), BEFORE), conditions)
-    are = verdicts(freshen(new.frame, catalog(), catalog(), NOW), conditions)
-    ids = new.frame["account_id"]
-    equal = all(
-        set(ids.filter(are[name].fill_null(were[name].fill_null(False)))) == stand.get(name, set())
-        for name in conditions)
-    return equal, counts
+    fresh = [freshen(frame, catalog(), catalog(), at) for frame, at in zip(days, (*BEFORE, NOW), strict=True)]
+    return any(each.id in entered for each in playbooks() if each.for_.amount) and all(
+        _stands(each, fresh, stand.get(each.id, set())) for each in playbooks())
+
+
+def _stands(playbook: Playbook, days: list[pl.DataFrame], found: set[str]) -> bool:
+    """Replays who is open: in by TRUE, out by FALSE or by the goal. Where `keep_for` or a goal has a say, those are
+    compared of whom all was known, who never came back and whom no gate can have held."""
+    count = days[0].height
+    open_, recovering, left = (np.zeros(count, bool) for _ in range(3))
+    sure = np.ones(count, bool)
+    goal = playbook.goal.when if playbook.goal is not None else None
+    asked = {name: each for name, each in (("when", playbook.when), ("scope", playbook.scope), ("goal", goal))
+             if each is not None}
+    for day in days:
+        told = verdicts(day, asked)
+        true, false = (told["when"].eq(value).fill_null(False).to_numpy() for value in (True, False))
+        inside = told["scope"].fill_null(False).to_numpy() if "scope" in asked else np.ones(count, bool)
+        met = told["goal"].fill_null(False).to_numpy() if "goal" in asked else np.zeros(count, bool)
+        if playbook.keep_for.amount or goal is not None:
+            sure &= (true | false) & (day["account.csm_email"] != QUIET).to_numpy() & (
+                ~day["account.do_not_contact"].fill_null(False).to_numpy()) & ~(left & true)
+        leaves = open_ & ((false & recovering if playbook.keep_for.amount else false) | met)
+        recovering = open_ & false & ~leaves
+        left |= leaves
+        open_ = (open_ & ~leaves) | (~open_ & true & inside)
+    ids = days[-1]["account_id"]
+    wanted = set(ids.filter(pl.Series(open_ & sure)))
+    return wanted == (found & set(ids.filter(pl.Series(sure))))
 
 
 if __name__ == "__main__":
