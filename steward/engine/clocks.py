@@ -7,7 +7,6 @@ whatever they count from is moved on by the time that they stood. So nothing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -18,7 +17,7 @@ from steward.engine.durations import Duration
 from steward.engine.expression import All, Any, Expression, Leaf, Not
 from steward.engine.language import Playbook
 from steward.engine.look import Look
-from steward.model.enrollments import Enrollment, State
+from steward.model.enrollments import Enrollment, State, but
 
 _COUNTED_FROM = ("active_since", "step_since")      # instants in the body, besides `since`
 
@@ -49,14 +48,14 @@ def held(look: Look, enrollment: Enrollment, unknown: bool) -> Enrollment:
     for name in _COUNTED_FROM:
         if name in body:
             body[name] = (datetime.fromisoformat(body[name]) + stood).isoformat()
-    return replace(enrollment, since=enrollment.since + stood, looked_at=look.now, body=body)
+    return but(enrollment, since=enrollment.since + stood, looked_at=look.now, body=body)
 
 
 def stopped(enrollment: Enrollment, now: datetime) -> Enrollment:
     """The enrollment with its clocks stopped; those that stand already stay as they are."""
     if enrollment.body.get("held"):
         return enrollment
-    return replace(enrollment, looked_at=now, body={**enrollment.body, "held": True})
+    return but(enrollment, looked_at=now, body={**enrollment.body, "held": True})
 
 
 def waiting_wake(look: Look, enrollment: Enrollment) -> datetime | None:

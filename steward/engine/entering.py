@@ -13,7 +13,7 @@ from steward.engine.in_flight import entered
 from steward.engine.language import Backlog, Mode
 from steward.engine.look import FALSE, TRUE, UNKNOWN, Advance, Look
 from steward.engine.moves import closed, cooldown_from, decided, exit_of, is_revoked
-from steward.model.enrollments import Decision, Enrollment, State
+from steward.model.enrollments import Decision, Enrollment, State, but
 
 _BACKLOG = "backlog: it was so already when the playbook was switched on"
 
@@ -41,7 +41,7 @@ def idle(look: Look, last_closed: Enrollment | None) -> Advance:
         enrollment_id(playbook.id, subject_id, number), playbook.id, playbook.version, look.account_id, number,
         State.PENDING, since=_began(look), looked_at=look.now, body=body, subject_id=subject_id, cause=look.cause)
     if look.switched_on and playbook.backlog is Backlog.IGNORE and playbook.comes_by_itself:
-        return _blocked(look, replace(fresh, body={**body, "backlog": True}), "idle", _BACKLOG)
+        return _blocked(look, but(fresh, body={**body, "backlog": True}), "idle", _BACKLOG)
     if after(playbook.for_, fresh.since, look.calendar) <= look.now:
         return _through_gates(look, fresh, "idle")
     why = f"when is true; it must stay so for {playbook.for_}"
@@ -87,8 +87,8 @@ def _on_live_version(look: Look, enrollment: Enrollment) -> tuple[Enrollment, De
         return enrollment, None
     body = {**enrollment.body, "when": mark}
     if enrollment.body.get("when") == mark or body.get("backlog"):
-        return replace(enrollment, version=playbook.version, body=body), None
-    anew = replace(
+        return but(enrollment, version=playbook.version, body=body), None
+    anew = but(
         enrollment, version=playbook.version, state=State.PENDING, reason="", since=look.now, looked_at=look.now,
         body=without(body, "held", "approved_by"))
     why = f"{playbook.label} asks something else: what was waited for counts no more"
@@ -103,7 +103,7 @@ def _through_gates(look: Look, enrollment: Enrollment, was: str) -> Advance:
         return _blocked(look, enrollment, was, reason)
     if gates.over_limit is not None and not enrollment.body.get("approved_by"):
         text = f"more than {gates.over_limit} accounts would enter at once; all of them wait for approval"
-        waits = replace(enrollment, state=State.AWAITING_APPROVAL, reason="limit", since=look.now, looked_at=look.now)
+        waits = but(enrollment, state=State.AWAITING_APPROVAL, reason="limit", since=look.now, looked_at=look.now)
         return _awake(look, waits, decided(look, waits, was, State.AWAITING_APPROVAL, text), True)
     why = f"when held for {playbook.for_}" if playbook.for_.amount else "when is true"
     if look.cause or enrollment.cause:
@@ -116,8 +116,8 @@ def _blocked(look: Look, enrollment: Enrollment, was: str, reason: str) -> Advan
     short = reason[:MOST_REASON]
     if enrollment.state is State.BLOCKED and gate_of(enrollment.reason) == gate_of(reason):
         same = enrollment.reason == short
-        return _awake(look, enrollment if same else replace(enrollment, reason=short), None, not same)
-    stopped = replace(enrollment, state=State.BLOCKED, reason=short, since=look.now, looked_at=look.now)
+        return _awake(look, enrollment if same else but(enrollment, reason=short), None, not same)
+    stopped = but(enrollment, state=State.BLOCKED, reason=short, since=look.now, looked_at=look.now)
     return _awake(look, stopped, decided(look, stopped, was, State.BLOCKED, reason), True)
 
 
@@ -125,4 +125,4 @@ def _awake(look: Look, enrollment: Enrollment, decision: Decision | None, change
     wake_at = waiting_wake(look, enrollment)
     if wake_at == enrollment.wake_at:
         return Advance(enrollment, decision, (), changed)
-    return Advance(replace(enrollment, wake_at=wake_at), decision, (), True)
+    return Advance(but(enrollment, wake_at=wake_at), decision, (), True)

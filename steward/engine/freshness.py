@@ -63,12 +63,15 @@ def freshen_row(row: Mapping[str, Any], catalog: Mapping[str, FactSpec], now: da
 
 def why_unknown(row: Mapping[str, Any], spec: FactSpec, now: datetime) -> str:
     """Why the fact of `spec` is unknown in `row`: "no value", "41h old, fresh within 26h"; "" where it is known."""
-    value = row.get(spec.name)
+    return why_not_known(row.get(spec.name), row.get(f"as_of.{spec.group}"), spec, now)
+
+
+def why_not_known(value: Any, as_of: datetime | None, spec: FactSpec, now: datetime) -> str:
+    """The same of a value and the instant that its group is of."""
     if value is None or value != value:  # noqa: PLR0124  # only NaN differs from itself
         return "no value"
     if spec.fresh_within is None:
         return ""
-    as_of = row.get(f"as_of.{spec.group}")
     if as_of is None:
         return f"no date on the {spec.group} data"
     age = now - as_of

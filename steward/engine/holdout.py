@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import sha256
 from math import floor, log10
 from typing import Any
@@ -72,8 +73,12 @@ def in_control(share: float, salt: str, stratum: str, position: int) -> bool:
     """Whether the place is control: of each block as many as the share asks, at places drawn by the salt."""
     exact = Fraction(share).limit_denominator(MOST_BLOCK)
     block, place = divmod(position, exact.denominator)
-    dealt = sorted(range(exact.denominator), key=lambda each: drawn(salt, f"{stratum}/{block}/{each}"))
-    return place in dealt[:exact.numerator]
+    return place in _dealt(salt, f"{stratum}/{block}", exact.denominator)[:exact.numerator]
+
+
+@lru_cache(maxsize=1024)                    # whoever comes together sits in the same few blocks
+def _dealt(salt: str, block: str, size: int) -> tuple[int, ...]:
+    return tuple(sorted(range(size), key=lambda each: drawn(salt, f"{block}/{each}")))
 
 
 def stratum_of(row: Mapping[str, Any], by: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from steward.engine.look import FALSE, TRUE, UNKNOWN, Advance, Look, Planned
 from steward.engine.moves import closed, decided, exit_of, is_revoked
 from steward.engine.program import Run, compensation, full_key, key_told, run
 from steward.model.actions import IdempotencyKey
-from steward.model.enrollments import Arm, Decision, Enrollment, State
+from steward.model.enrollments import Arm, Decision, Enrollment, State, but
 
 _GIVEN_UP = "could not be delivered"
 
@@ -22,7 +22,7 @@ def entered(look: Look, enrollment: Enrollment, arm: Arm, was: str, why: str) ->
     """Active from now on: the program runs as far as it comes, and rungs without a delay are climbed."""
     unknown = look.verdicts.of("until") is UNKNOWN or unknown_ahead(look, enrollment)
     body = without(enrollment.body, "held")
-    begun = replace(
+    begun = but(
         enrollment, state=State.ACTIVE, entered_at=look.now, since=look.now, looked_at=look.now, reason="", arm=arm,
         version=look.playbook.version, step=0, body={**body, "held": True} if unknown else body)
     return _onward(look, begun, decided(look, begun, was, State.ACTIVE, why), True)
@@ -52,7 +52,7 @@ def recovering(look: Look, enrollment: Enrollment) -> Advance:
     running = held(look, enrollment, until is UNKNOWN)
     if until is FALSE:
         since = datetime.fromisoformat(running.body["active_since"])
-        back = replace(running, state=State.ACTIVE, since=since, looked_at=look.now,
+        back = but(running, state=State.ACTIVE, since=since, looked_at=look.now,
                        body=without(running.body, "active_since"))
         onward = active(look, back)
         decision = onward.decision or decided(look, running, "", State.ACTIVE, "until is no longer true")
@@ -61,7 +61,7 @@ def recovering(look: Look, enrollment: Enrollment) -> Advance:
     if wake_at is not None and wake_at <= look.now:
         return closed(look, running, "cleared", f"until held for {keep_for}")
     if wake_at != running.wake_at:
-        return Advance(replace(running, wake_at=wake_at), changed=True)
+        return Advance(but(running, wake_at=wake_at), changed=True)
     return Advance(running, changed=running is not enrollment)
 
 
@@ -71,7 +71,7 @@ def _recovers(look: Look, enrollment: Enrollment) -> Advance:
     if wake_at <= look.now:
         return closed(look, enrollment, "cleared", "until is true")
     body = {**enrollment.body, "active_since": enrollment.since.isoformat()}
-    moved = replace(enrollment, state=State.RECOVERING, reason="", since=look.now, looked_at=look.now, body=body,
+    moved = but(enrollment, state=State.RECOVERING, reason="", since=look.now, looked_at=look.now, body=body,
                     wake_at=wake_at)
     why = f"until is true; it must stay so for {keep_for}"
     return Advance(moved, decided(look, enrollment, State.ACTIVE.value, State.RECOVERING, why), (), True)
@@ -97,7 +97,7 @@ def _revoked(look: Look, enrollment: Enrollment) -> Advance:
     if back and look.gates.silenced:
         if enrollment.wake_at == each_run(enrollment):
             return Advance(enrollment)
-        return Advance(replace(enrollment, wake_at=each_run(enrollment)), changed=True)
+        return Advance(but(enrollment, wake_at=each_run(enrollment)), changed=True)
     planned = tuple(Planned("compensate", path, _key(enrollment, key)) for key, path in back)
     return closed(look, enrollment, "revoked", "what began it was undone", planned)
 
@@ -114,7 +114,7 @@ def _onward(look: Look, enrollment: Enrollment, decision: Decision | None, chang
         return Advance(enrollment, decision, (), changed)
     steps = [Planned("do", path, _key(enrollment, key)) for key, path in ran.acts]
     rungs = [Planned("escalate", f"escalate[{at}]", _key(enrollment, f"escalate.{at}")) for at in climbed]
-    moved = replace(enrollment, step=ran.at, rung=len(body.get("rungs", ())), wake_at=wake_at, body=body)
+    moved = but(enrollment, step=ran.at, rung=len(body.get("rungs", ())), wake_at=wake_at, body=body)
     return Advance(moved, decision, (*steps, *rungs), True)
 
 

@@ -309,7 +309,7 @@ class Playbook:
     marks: dict[str, Mark] = field(default_factory=dict, compare=False)
 
     def __hash__(self) -> int:
-        return hash((self.id, self.version, self.mode))
+        return hash((self.id, self.version))     # of texts, which keep theirs: it is asked for thousands of times a run
 
     @property
     def comes_by_itself(self) -> bool:

@@ -3,11 +3,10 @@
     look        what goes in and what comes out      entering    idle and waiting: `when`, `for`, gates, arm
     clocks      what unknown holds, and `wake_at`    in_flight   active and recovering: what ends them, what is done
     program     the steps of `do`                    escalation  the rungs
+    alike       one step for all who are alike
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from steward.engine.clocks import each_run, held
 from steward.engine.entering import idle, waiting
@@ -15,7 +14,7 @@ from steward.engine.in_flight import active, recovering
 from steward.engine.language import Mode
 from steward.engine.look import Advance, Look
 from steward.engine.moves import closed
-from steward.model.enrollments import Enrollment, State
+from steward.model.enrollments import Enrollment, State, but
 
 
 def advance(look: Look, enrollment: Enrollment | None, last_closed: Enrollment | None) -> Advance:
@@ -50,4 +49,4 @@ def _paused(look: Look, enrollment: Enrollment) -> Advance:
     stopped, wake_at = held(look, enrollment, True), each_run(enrollment)
     if stopped is enrollment and enrollment.wake_at == wake_at:
         return Advance(enrollment)
-    return Advance(replace(stopped, wake_at=wake_at), changed=True)
+    return Advance(but(stopped, wake_at=wake_at), changed=True)

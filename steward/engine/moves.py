@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from steward.engine.clocks import without
 from steward.engine.look import TRUE, Advance, Look, Planned
-from steward.model.enrollments import SHADOW_ENDED, Decision, Enrollment, State
+from steward.model.enrollments import SHADOW_ENDED, Decision, Enrollment, State, but
 
 
 def decided(look: Look, enrollment: Enrollment, was: str, to: State, why: str) -> Decision:
     """The record of it."""
-    return Decision(enrollment.id, look.playbook.id, look.account_id, look.now, was, to.value, why,
+    return Decision(enrollment.id, look.playbook.id, look.account_id, look.now, was, str(to), why,
                     version=look.playbook.version)
 
 
@@ -20,7 +19,7 @@ def closed(
     look: Look, enrollment: Enrollment, reason: str, why: str, planned: tuple[Planned, ...] = (),
 ) -> Advance:
     """Closed now, for good."""
-    done = replace(
+    done = but(
         enrollment, state=State.CLOSED, reason=reason, since=look.now, looked_at=look.now, closed_at=look.now,
         wake_at=None, body=without(enrollment.body, "held"))
     return Advance(done, decided(look, enrollment, enrollment.state.value, State.CLOSED, f"{reason}: {why}"),

@@ -34,7 +34,7 @@ _Rows = npt.NDArray[np.uint32]
 _Flags = npt.NDArray[np.bool_]
 _NO_ROWS: _Rows = np.array([], dtype=np.uint32)
 _VALUES = {FALSE: False, TRUE: True, UNKNOWN: None}
-_EPOCH, _MICROSECOND, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1), 2**63 - 1
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def sweep(  # noqa: PLR0917  # with what all playbooks ask answered before, or n
     if not rows.size:
         return Swept({}, waiting, gone)
     at, wanted = pl.Series(rows, dtype=pl.UInt32), playbook.conditions()
-    columns = [[_VALUES[told] for told in known.verdicts[condition][rows].tolist()] for condition in wanted.values()]
+    columns = [[_VALUES[told] for told in known.of_rows(condition, rows).tolist()] for condition in wanted.values()]
     verdicts = zip(*columns, strict=True)
     looks = {subject: Verdicts(dict(zip(wanted, row, strict=True)))
              for subject, row in zip(known.subjects[at].to_list(), verdicts, strict=True)}
@@ -108,7 +108,7 @@ def _that_could_enter(playbook: Playbook, known: Answers, taken: pl.Series) -> t
     """The rows of those that are not open and whose condition lets them in; and how many lack data to say so."""
     if playbook.mode is Mode.PAUSED or not playbook.comes_by_itself or not known.subjects.len():
         return _NO_ROWS, 0
-    when, scope = known.verdicts[playbook.when], None if playbook.scope is None else known.verdicts[playbook.scope]
+    when, scope = known.of(playbook.when), None if playbook.scope is None else known.of(playbook.scope)
     free = np.ones(known.subjects.len(), dtype=np.bool_)
     free[taken.to_numpy()] = False
     if scope is None:
@@ -119,7 +119,7 @@ def _that_could_enter(playbook: Playbook, known: Answers, taken: pl.Series) -> t
     rows: _Rows = np.flatnonzero(enters & free).astype(np.uint32)
     exits = [condition for name, condition in playbook.conditions().items() if name.startswith("exit.")]
     if exits and rows.size:
-        rows = rows[~_any([known.verdicts[each][rows] == TRUE for each in exits])]
+        rows = rows[~_any([known.of_rows(each, rows) == TRUE for each in exits])]
     return rows, int(np.count_nonzero(lacks & free))
 
 
@@ -134,13 +134,14 @@ def _that_could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame,
 def _could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now: datetime) -> _Flags:
     """Must be TRUE of everybody whom `advance` would change: the law that tests/engine/test_sweep.py holds it to."""
     held, each_run = _true(opened["held"]), _true(opened["looks_each_run"])
-    wakes = opened["wake_at"].to_physical().fill_null(_NEVER).to_numpy()
-    unset, come = wakes == _NEVER, wakes <= _micros(now)
+    wakes = opened["wake_at"].to_numpy()
+    unset = np.isnat(wakes)
+    come = ~unset & (wakes.view(np.int64) <= _micros(now))
     if playbook.mode is Mode.PAUSED:
         later: _Flags = ~held | unset | ~come
         return later
     rows = opened["row"].to_numpy()
-    found = {name: known.verdicts[condition][rows] for name, condition in playbook.conditions().items()}
+    found = {name: known.of_rows(condition, rows) for name, condition in playbook.conditions().items()}
     state = opened["state"]
     active, recovering, pending = (_true(state == each.value) for each in (
         State.ACTIVE, State.RECOVERING, State.PENDING))

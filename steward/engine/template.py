@@ -72,13 +72,37 @@ def faults_of(text: str, catalog: Mapping[str, FactSpec]) -> tuple[tuple[str, st
 
 def render(text: str, row: Mapping[str, Any], catalog: Mapping[str, FactSpec]) -> str:
     """`text` with the facts of `row` filled in, on one line, at most 2000 characters."""
+    kept = _READ.get(text)
+    holes = kept[1] if kept is not None and kept[0] is catalog else _read(text, catalog)
+    if isinstance(holes, str):
+        return holes
     parts = []
-    for before, name, filter_name in _parts(text):
+    for before, name, filter_name, spec in holes:
         parts.append(before)
         if name:
-            spec = catalog.get(name)
-            parts.append(write(row.get(name), filter_name or (_USUAL.get(spec.type, "text") if spec else "text"), spec))
-    out = " ".join("".join(parts).split())
+            parts.append(write(row.get(name), filter_name, spec))
+    return _on_one_line("".join(parts))
+
+
+_Holes = tuple[tuple[str, str, str, FactSpec | None], ...]
+_READ: dict[str, tuple[Mapping[str, FactSpec], _Holes | str]] = {}      # the same few hundred for every subject
+_MOST_READ = 4096
+
+
+def _read(text: str, catalog: Mapping[str, FactSpec]) -> _Holes | str:
+    """What stands before each hole, its fact, its filter and its spec; the whole line where it has no hole."""
+    parts = _parts(text)
+    holes: _Holes | str = _on_one_line(text) if len(parts) == 1 else tuple(
+        (before, name, filter_name or (_USUAL.get(spec.type, "text") if spec else "text"), spec)
+        for before, name, filter_name in parts for spec in [catalog.get(name)])
+    if len(_READ) >= _MOST_READ:
+        _READ.clear()
+    _READ[text] = catalog, holes
+    return holes
+
+
+def _on_one_line(text: str) -> str:
+    out = " ".join(text.split())
     return out if len(out) <= MOST_OUTPUT else out[:MOST_OUTPUT - 1] + "…"
 
 
@@ -108,7 +132,7 @@ def write(value: Any, filter_name: str, spec: FactSpec | None) -> str:
             return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}"
         case "date" if isinstance(value, (date, datetime)):
             return f"{value.day} {value:%b %Y}"
-    shown = " ".join(show(value, spec).split())
+    shown = " ".join((value if isinstance(value, str) else show(value, spec)).split())
     return shown if len(shown) <= MOST_VALUE else shown[:MOST_VALUE - 1] + "…"
 
 

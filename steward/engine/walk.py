@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any as Anything
@@ -14,17 +14,20 @@ from steward.engine.expression import (
     Expression,
     Leaf,
     Not,
+    Op,
     holds,
     kleene_all,
     kleene_any,
     leaves,
     verdict_of,
 )
-from steward.engine.freshness import why_unknown
+from steward.engine.freshness import why_not_known
 from steward.engine.literals import show
 from steward.model.enrollments import Clause, Verdict
 from steward.model.facts import FactSpec, FactType
 from steward.model.missing import MISSING
+
+_NO_DISTANCE: tuple[Op, ...] = ("is known", "is unknown", "!=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,38 @@ def clauses_of(
     expression: Expression, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime,
 ) -> tuple[Clause, ...]:
     """One clause for each leaf, without asking which of them decide."""
-    return tuple(_clause(leaf, row, catalog, now) for leaf in leaves(expression))
+    return clauses_seen(asked_by(expression, catalog), row, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A leaf, and what its clauses say whatever is observed."""
+
+    leaf: Leaf
+    spec: FactSpec
+    text: str
+    depth: int
+    dated: str                              # the column with the instant that its fact is of
+    wanted: str                             # the change that would make it true, and the one that would make it false
+    turned: str
+    measured: tuple[str, ...]               # those of the two that a distance belongs to
+
+
+def asked_by(expression: Expression, catalog: Mapping[str, FactSpec]) -> tuple[Asked, ...]:
+    """The leaves of a condition: found once, they are looked at in many rows."""
+    return tuple(_asked(leaf, catalog[leaf.fact]) for leaf in leaves(expression))
+
+
+def _asked(leaf: Leaf, spec: FactSpec) -> Asked:
+    ways = {op: _wanted(leaf, op) for op in (leaf.op, OPPOSITE[leaf.op])}
+    measured = tuple(text for op, text in ways.items() if op not in _NO_DISTANCE and len(leaf.values) == 1)
+    return Asked(leaf, spec, leaf.text, leaf.path.count("any[") + leaf.path.count(".not"), f"as_of.{spec.group}",
+                 ways[leaf.op], ways[OPPOSITE[leaf.op]], measured)
+
+
+def clauses_seen(asked: Iterable[Asked], row: Mapping[str, Anything], now: datetime) -> tuple[Clause, ...]:
+    """The clauses of one row."""
+    return tuple([_clause(each, row, now) for each in asked])
 
 
 def clause_text(clause: Clause, catalog: Mapping[str, FactSpec]) -> str:
@@ -105,35 +139,33 @@ def _fold(expression: Expression, answers: list[bool | None]) -> bool | None:
     return fold(expression)
 
 
-def _clause(leaf: Leaf, row: Mapping[str, Anything], catalog: Mapping[str, FactSpec], now: datetime) -> Clause:
-    spec = catalog[leaf.fact]
-    value, why = row.get(leaf.fact), why_unknown(row, spec, now)
+def _clause(asked: Asked, row: Mapping[str, Anything], now: datetime) -> Clause:
+    leaf, spec = asked.leaf, asked.spec
+    value, as_of = row.get(leaf.fact), row.get(asked.dated)
+    why = why_not_known(value, as_of, spec, now)
     answer = holds(leaf, None if why else value)
     observed = MISSING if value is None or value != value else value  # noqa: PLR0124  # NaN is not known
     return Clause(
-        path=leaf.path, text=leaf.text, verdict=verdict_of(answer), observed=observed,
-        as_of=row.get(f"as_of.{spec.group}"), source=spec.group, why=why,
-        depth=leaf.path.count("any[") + leaf.path.count(".not"),
-        nearest="" if why else _nearest(leaf, value, spec, answer))
+        leaf.path, asked.text, verdict_of(answer), observed, as_of, spec.group, why, asked.depth,
+        "" if why else _nearest(asked, value, answer))
 
 
-def _nearest(leaf: Leaf, value: Anything, spec: FactSpec, answer: bool | None) -> str:
+def _nearest(asked: Asked, value: Anything, answer: bool | None) -> str:
     """The change that would turn the leaf round: ">= 60 (+2)"."""
-    op = OPPOSITE[leaf.op] if answer else leaf.op
-    if op in ("is known", "is unknown"):
-        return op
-    wanted = f"{op} {leaf.literal}"
-    if len(leaf.values) != 1 or op == "!=":
-        return wanted
-    return wanted + _by(leaf.values[0], value, spec)
+    wanted = asked.turned if answer else asked.wanted
+    return wanted + _by(asked.leaf.values[0], value, asked.spec) if wanted in asked.measured else wanted
+
+
+def _wanted(leaf: Leaf, op: Op) -> str:
+    return op if op in ("is known", "is unknown") else f"{op} {leaf.literal}"
 
 
 def _by(literal: Anything, value: Anything, spec: FactSpec) -> str:
-    if isinstance(literal, date) and isinstance(value, date):
-        return f" ({(literal - value).days:+d} days)"
     if isinstance(literal, (int, float)) and isinstance(value, (int, float)) and spec.type is not FactType.BOOLEAN:
         delta = literal - value
         return f" ({'+' if delta >= 0 else ''}{show(delta, spec)})"
+    if isinstance(literal, date) and isinstance(value, date):
+        return f" ({(literal - value).days:+d} days)"
     return ""
 
 

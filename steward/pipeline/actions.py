@@ -57,6 +57,6 @@ def _cta(at: Desk, cause: Cause, planned: Planned, step: CtaStep) -> list[Decide
     assignee = at.people.first_person(cause.whom, step.assign)
     cta = OpenCta(
         account_external_id=external_id, type=step.type, subject=subject_line(at, cause),
-        body=body_of(cause, at.catalog), due_on=step.due.day_after(at.now, at.calendar(cause)),
+        body=body_of(cause, at.catalog), due_on=at.due_on(cause, step.due),
         priority=step.priority, assignee_email=assignee.email if assignee else None)
     return [Decided(row_of(at, cause, planned, connection, cta))]

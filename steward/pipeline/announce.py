@@ -14,7 +14,7 @@ from steward.contracts import Connector
 from steward.model.actions import IdempotencyKey, TellListener, Told
 from steward.pipeline.people import People, Whom
 from steward.settings import Settings
-from steward.store import identity, listeners, outbox
+from steward.store import account_records, identity, listeners, outbox
 from steward.store.database import Database
 from steward.store.listeners import CLOSED, Happening, Listener
 from steward.store.outbox import OutboxRow
@@ -53,8 +53,9 @@ def told_of(
     account_ids = sorted({each.account_id for each in found})
     titles = {each.id: each.title for each in playbooks}
     names = identity.accounts(tx, account_ids)
-    external_ids = identity.external_ids(tx, account_ids)
-    people = People.load(tx, settings, account_ids, today=now.date(), busy=dict) if account_ids else None
+    known = account_records.of_accounts(tx, account_ids)
+    external_ids = account_records.external_ids(known)
+    people = People.load(tx, settings, known, today=now.date(), busy=dict) if known else None
     told = []
     for each in found:
         owner = people.first_person(Whom(each.account_id, each.subject_id), ("csm",)) if people else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from steward.contracts import Connector
 from steward.engine.calendars import Calendar
+from steward.engine.durations import Duration
 from steward.engine.look import Planned
 from steward.model.actions import Action
 from steward.model.facts import FactSpec
@@ -20,7 +21,7 @@ from steward.pipeline.calendars import CalendarOf
 from steward.pipeline.cards import Cause
 from steward.pipeline.people import People
 from steward.settings import Settings
-from steward.store import identity, records
+from steward.store import account_records, records
 from steward.store.outbox import OutboxRow
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Desk:
     calendar_of: CalendarOf
     contacts: Callable[[str], Mapping[str, tuple[str, str]]] = lambda _: {}    # by role: e-mail and name
 
+    days: dict[tuple[Duration, int], date] = field(default_factory=dict)       # found before: by length and calendar
+
+    def due_on(self, cause: Cause, length: Duration) -> date:
+        """The day on which what is decided now is due, by the calendar of the playbook's work."""
+        calendar = self.calendar(cause)
+        alike = length, id(calendar)        # calendars are built once in a run
+        if alike not in self.days:
+            self.days[alike] = length.day_after(self.now, calendar)
+        return self.days[alike]
+
     def calendar(self, cause: Cause) -> Calendar:
         """The calendar by which the playbook's work is due."""
         return self.calendar_of(
@@ -66,9 +77,9 @@ def desk(
 ) -> Desk:
     """The desk for the accounts named; `busy` and `deals` as `People.load` wants them."""
     home = calendar_of("owner", None, None).zone
-    people = People.load(
-        tx, settings, account_ids, today=now.astimezone(home).date(), busy=busy, deals=deals)
-    return Desk(settings, connectors, catalog, people, identity.external_ids(tx, account_ids), now, calendar_of,
+    known = account_records.of_accounts(tx, account_ids)
+    people = People.load(tx, settings, known, today=now.astimezone(home).date(), busy=busy, deals=deals)
+    return Desk(settings, connectors, catalog, people, account_records.external_ids(known), now, calendar_of,
                 partial(_contacts, tx))
 
 

@@ -81,9 +81,10 @@ def no_calendar(playbook: Playbook, calendar_of: CalendarOf) -> str:
 
 def stand_still(tx: Transaction, opened: pl.DataFrame, now: datetime) -> None:
     """Stop the clocks of these, which nobody can look at now: what is not observed does not count."""
-    running = enrollments.by_id(tx, opened.filter(~pl.col("held"))["id"].to_list()).values()
-    enrollments.save(tx, [
-        replace(stopped(each, now), wake_at=each_run(each)) for each in running if each.looked_at <= now])
+    for (playbook_id,), part in opened.filter(~pl.col("held")).group_by("playbook_id"):
+        running = enrollments.open_by_subject(tx, str(playbook_id), part["subject_id"].to_list()).values()
+        enrollments.save(tx, [
+            replace(stopped(each, now), wake_at=each_run(each)) for each in running if each.looked_at <= now])
 
 
 def _no_more(label: str, error: PlaybookError, remedy: str) -> str:
@@ -113,6 +114,8 @@ def editions(  # noqa: PLR0917  # `evaluate` asks it
 ) -> Editions:
     """Load what is in flight on other versions, and migrate it where the playbook says so."""
     found = Editions(opened)
+    if not (opened["version"] != playbook.version).any():
+        return found
     behind = opened.filter(_FLYING, pl.col("version") != playbook.version)
     if behind.is_empty():
         return found
@@ -140,9 +143,9 @@ def editions(  # noqa: PLR0917  # `evaluate` asks it
 
 
 def _migrate(tx: Transaction, playbook: Playbook, behind: pl.DataFrame, found: Editions, now: datetime) -> None:
-    ids = behind.filter(pl.col("version").is_in(list(found.older)))["id"].to_list()
+    subjects = behind.filter(pl.col("version").is_in(list(found.older)))["subject_id"].to_list()
     on_live = []
-    for enrollment in enrollments.by_id(tx, ids).values():
+    for enrollment in enrollments.open_by_subject(tx, playbook.id, subjects).values():
         done = migrate(enrollment, found.older[enrollment.version], playbook)
         if done.enrollment is not enrollment:
             found.moved[enrollment.subject_id] = done.enrollment

@@ -6,6 +6,7 @@ All of it is one transaction, so a decision without its action, or an action wit
     editions     older versions in flight          digests     what is told together
     happenings   events that ask or undo           gone        merged accounts, retired playbooks
     gatekeeping  quiet, caps, limit, arms          staleness   one incident for a source that fell behind
+    rows         facts of those who are looked at
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from steward.contracts import Connector
+from steward.engine.alike import advance_all
 from steward.engine.expression import facts_of
 from steward.engine.gates import Gates
 from steward.engine.language import Backlog, Mode, Playbook, Subject, TriggerKind, in_order
@@ -40,6 +42,7 @@ from steward.pipeline.outcome import Means, Outcome, Stepped, store
 from steward.pipeline.staleness import look_for_stale_sources
 from steward.settings import Settings
 from steward.store import enrollments, events, facts, numbering, outbox, releases
+from steward.store import opened as opened_ones
 from steward.store.database import Database, alone
 from steward.store.releases import Standing
 
@@ -135,9 +138,9 @@ class _Line:
         after = step.enrollment
         self.enrolled += step.enters
         if before is not None:
-            self.states[before.state.value] -= 1
+            self.states[before.state] -= 1
         if after is not None and after.state is not State.CLOSED:
-            self.states[after.state.value] += 1
+            self.states[after.state] += 1
         elif after is not None:
             self.closed += 1
 
@@ -189,10 +192,12 @@ class _Run:
             mine = {each.id for each in playbooks}
             self.ended += of_retired(
                 self.tx, dict.fromkeys(opened["playbook_id"].unique()), set(retired) - mine, self.now)
-        given_up = outbox.given_up(self.tx)
-        if given_up:
-            opened = opened.with_columns(pl.col("looks_each_run") | pl.col("id").is_in(sorted(given_up)))
-        self.given_up = given_up
+        self.given_up = outbox.given_up(self.tx)
+        if self.given_up:
+            theirs = opened_ones.whose(self.tx, self.given_up).with_columns(given_up=True)
+            each = ["playbook_id", "subject_id"]
+            opened = opened.join(theirs, on=each, how="left", maintain_order="left").with_columns(
+                pl.col("looks_each_run") | pl.col("given_up").is_not_null()).drop("given_up")
         opened = opened.with_columns(self.frames.accounts.places(opened["subject_id"]))
         self.gatekeeper = Gatekeeper(self.tx, self.frames, playbooks, opened, self.now, self.whole)
         if not self.whole:
@@ -267,7 +272,7 @@ class _Run:
         """Look at these; `playbook` is the version that they are on."""
         if not verdicts:
             return {}
-        before = self._before(part.found, verdicts)
+        before = self._before(playbook, part.found, verdicts)
         closed = enrollments.last_closed_of(
             self.tx, playbook.id, [each for each in verdicts if each not in before])
         nexts = {each: closed[each].number + 1 if each in closed else 1 for each in verdicts if each not in before}
@@ -276,18 +281,18 @@ class _Run:
         def again(subject_id: str, gates: Gates) -> Advance:
             return advance(replace(looks[subject_id], gates=gates), before.get(subject_id), closed.get(subject_id))
 
-        steps = {each: advance(look, before.get(each), closed.get(each)) for each, look in looks.items()}
+        steps = advance_all(looks, before, closed)
         self.gatekeeper.choose(playbook, part.seen, steps, {each: look.gates for each, look in looks.items()}, again)
         for subject_id, step in steps.items():
             if step.enrollment is not None and (step.changed or subject_id in part.found.moved):
                 self._note(Stepped(playbook, part.seen, before.get(subject_id), step), part.line)
         return steps
 
-    def _before(self, found: Editions, verdicts: Mapping[str, Verdicts]) -> dict[str, Enrollment]:
+    def _before(
+        self, playbook: Playbook, found: Editions, verdicts: Mapping[str, Verdicts],
+    ) -> dict[str, Enrollment]:
         """The open enrollments of those who are looked at, whole."""
-        ids = dict(zip(found.opened["subject_id"].to_list(), found.opened["id"].to_list(), strict=True))
-        wanted = [ids[each] for each in verdicts if each in ids]
-        read = {each.subject_id: each for each in enrollments.by_id(self.tx, wanted).values()}
+        read = enrollments.open_by_subject(self.tx, playbook.id, verdicts)
         return {**read, **{each: moved for each, moved in found.moved.items() if each in read}}
 
     def _looks(
@@ -328,8 +333,7 @@ class _Run:
         """What the playbook enrolled is there no more; a look at a few accounts cannot tell."""
         if not self.whole or not subjects:
             return
-        opened = self.opened[playbook.id].filter(pl.col("subject_id").is_in(list(subjects)))
-        for enrollment in enrollments.by_id(self.tx, opened["id"].to_list()).values():
+        for enrollment in enrollments.open_by_subject(self.tx, playbook.id, subjects).values():
             done = cancelled(enrollment, f"the {playbook.subject} is gone", self.now)
             step = Advance(done.enrollment, done.decision, (), True)
             seen = self.frames.of(playbook.subject)

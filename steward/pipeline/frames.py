@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from steward.engine.answers import Answers, answered
@@ -19,12 +20,14 @@ from steward.engine.freshness import freshen, freshen_row
 from steward.engine.language import Playbook, Subject
 from steward.engine.sweep import Swept, sweep, sweep_rows
 from steward.model.facts import FactSpec
+from steward.pipeline.rows import Row, rows_of
 from steward.store import facts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
 
 FEW = 16                                    # up to so many subjects, closures are faster than a frame
+MANY = 2000                                 # so many are looked for in their order
 _KEYS = ("account_id", "subject_id", "connection", "external_id")
 
 
@@ -38,6 +41,7 @@ class Brief(NamedTuple):
     arr: float | None = None
     family: str | None = None
     parent: str | None = None
+    row: int | None = None                  # its place in the frame of accounts
 
 
 OWNER = "account.csm_email"
@@ -60,8 +64,8 @@ class Seen:
     def __post_init__(self) -> None:
         self._answers: Answers | None = None
         self.ids: pl.Series = self.frame[self.key]
-        self._stored: dict[str, dict[str, Any]] = {}
-        self._known: dict[str, dict[str, Any]] = {}
+        self._stored: dict[str, Row] = {}
+        self._known: dict[str, Row] = {}
         self.few = self.frame.height <= FEW
         if self.few:
             self._stored = {row[self.key]: row for row in self.frame.iter_rows(named=True)}
@@ -109,43 +113,59 @@ class Seen:
         """The row of each id, null where there is none."""
         if self.ids.is_empty():
             return pl.Series("row", [None] * ids.len(), dtype=pl.UInt32)
+        if ids.len() < MANY or ids.is_sorted():
+            return self._bisected(ids)
+        order = ids.arg_sort().to_numpy()   # one after the other, the same parts of the frame are looked at
+        back = np.empty(order.size, dtype=np.uint32)
+        back[order] = np.arange(order.size, dtype=np.uint32)
+        return self._bisected(ids[order])[back]
+
+    def _bisected(self, ids: pl.Series) -> pl.Series:
         found = self.ids.search_sorted(ids).cast(pl.UInt32)
         inside = found.clip(0, self.ids.len() - 1)
         return pl.select(pl.when((found < self.ids.len()) & (self.ids[inside] == ids)).then(found))[:, 0].alias("row")
 
-    def stored(self, ids: Iterable[str], names: Collection[str] | None = None) -> Mapping[str, dict[str, Any]]:
-        """The rows of these as they are stored, clauses say what is stale; `names`: the only facts that matter."""
-        if self.few:
-            return self._stored
-        columns = [name for name in self.frame.columns
-                   if names is None or name in names or name in _KEYS or name.startswith("as_of.")]
-        return {row[self.key]: row for row in self._chosen(ids, columns).iter_rows(named=True)}
+    def stored(self, ids: Iterable[str]) -> Mapping[str, Row]:
+        """The rows of these as they are stored, clauses say what is stale."""
+        return self._stored if self.few else self._rows(ids)
 
-    def known(self, ids: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+    def known(self, ids: Iterable[str]) -> Mapping[str, Row]:
         """All that is known of these; what is stale is None."""
-        if self.few:
-            return self._known
-        chosen = self._chosen(ids, self.frame.columns)
-        fresh = freshen(chosen, self.catalog, self.catalog, self.now)
-        return {row[self.key]: row for row in fresh.iter_rows(named=True)}
+        return self._known if self.few else self._rows(ids, fresh=True)
 
     def accounts(self, ids: Iterable[str]) -> Mapping[str, str]:
         """Whose each subject is."""
         if self.key == "account_id":
             return {each: each for each in ids}
-        return {each: row["account_id"] for each, row in self.stored(ids, ()).items()}
+        return {each: row["account_id"] for each, row in self.stored(ids).items()}
 
     def briefs(self, ids: Iterable[str]) -> dict[str, Brief]:
         """What gates ask about these accounts."""
-        columns = [name for name in _BRIEF if name in self.frame.columns]
-        if self.few or len(columns) < len(_BRIEF):
-            rows = self._stored if self.few else self.stored(ids, columns)
-            return {each: Brief(*(rows[each].get(name) for name in _BRIEF)) for each in ids if each in rows}
-        return {row[0]: Brief(*row[1:]) for row in self._chosen(ids, [self.key, *_BRIEF]).iter_rows()}
+        if self.few:
+            rows, at = self._stored, list(self._stored)
+            return {each: Brief._make([*(rows[each].get(name) for name in _BRIEF), at.index(each)])
+                    for each in ids if each in rows}
+        places = self._places_of(ids)
+        cells = [self.frame[name][places].to_list() if name in self.frame.columns else [None] * places.len()
+                 for name in _BRIEF]
+        briefs = map(Brief._make, zip(*cells, places.to_list(), strict=True))
+        return dict(zip(self.ids[places].to_list(), briefs, strict=True))
 
-    def _chosen(self, ids: Iterable[str], columns: Sequence[str]) -> pl.DataFrame:
-        places = self.places(pl.Series(sorted(set(ids)), dtype=pl.String)).drop_nulls()
-        return self.frame.select(columns)[places]
+    def _rows(self, ids: Iterable[str], *, fresh: bool = False) -> Mapping[str, Row]:
+        places = self._places_of(ids)
+        keys = self.ids[places].to_list()
+
+        def cells(name: str) -> list[Any]:
+            if name not in self.catalog or not fresh:
+                return self.frame[name][places].to_list()
+            dated = [each for each in (name, f"as_of.{self.catalog[name].group}") if each in self.frame.columns]
+            chosen = pl.DataFrame([self.frame[each][places] for each in dated])
+            return freshen(chosen, (name,), self.catalog, self.now)[name].to_list()
+
+        return rows_of(keys, self.frame.columns, cells)
+
+    def _places_of(self, ids: Iterable[str]) -> pl.Series:
+        return self.places(pl.Series(sorted(set(ids)), dtype=pl.String)).drop_nulls()
 
     def _fresh_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         fresh = freshen_row(row, self.catalog, self.now)
@@ -160,7 +180,7 @@ class Frames:
         self, tx: Transaction, accounts: pl.DataFrame, playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec],
         now: datetime, account_ids: Sequence[str] | None,
     ) -> None:
-        self._tx = tx
+        self._tx, self._whole = tx, account_ids is None
         asked: dict[Subject, set[str]] = {subject: set() for subject in Subject}
         for each in playbooks:
             asked[each.subject] |= facts_of(*each.conditions().values()) | set(each.holdout.by)
@@ -186,38 +206,50 @@ class Frames:
             self._briefs.update(self.accounts.briefs(wanted))
         return self._briefs
 
-    def by_owner(self, opened: pl.DataFrame) -> dict[str, int]:
-        """How many of these open enrollments each owner has, by e-mail; "" is nobody."""
+    def accounts_of(self, opened: pl.DataFrame) -> pl.Series:
+        """The places of the accounts of these open enrollments, those that are there. With `row`: those places of the
+        subjects among the accounts that are known already."""
+        if "row" not in opened.columns:
+            return self.accounts.places(opened["account_id"]).drop_nulls()
+        others = opened.filter(pl.col("row").is_null())
+        return opened["row"].drop_nulls().append(self.accounts.places(others["account_id"]).drop_nulls())
+
+    def by_owner(self, rows: pl.Series) -> dict[str, int]:
+        """How often each owner has an account of these places, by e-mail; "" is nobody."""
         if OWNER not in self.accounts.frame.columns:
-            return {"": opened.height} if opened.height else {}
-        rows = self.accounts.places(opened["account_id"]).drop_nulls()
-        owners = self.accounts.frame[OWNER][rows].cast(pl.String)
-        return dict(owners.fill_null("").value_counts().iter_rows())
+            return {"": rows.len()} if rows.len() else {}
+        owners = self.accounts.frame[OWNER][rows].value_counts()
+        return {str(owner or ""): count for owner, count in owners.iter_rows()}
 
     def lineage(self, account_id: str) -> tuple[str, ...]:
         """The account, its parent, the parent's parent and so on."""
         line = [account_id]
-        while (parent := self._brief(line[-1]).parent) and parent not in line:
+        while (parent := self.brief(line[-1]).parent) and parent not in line:
             line.append(parent)
         return tuple(line)
 
-    def owners(self, account_ids: Collection[str]) -> Mapping[str, str | None]:
-        """The e-mail of who owns each account, whether or not this run looks at it."""
-        return {each: self._brief(each).owner for each in account_ids}
+    def fetch_lines(self, account_ids: Iterable[str]) -> None:
+        """Read in one go what `lineage` of these will ask."""
+        ahead = set(account_ids)
+        while ahead:
+            self.fetch(ahead)
+            ahead = {parent for each in ahead if (parent := self._briefs[each].parent)} - self._briefs.keys()
 
     def fetch(self, account_ids: Collection[str]) -> None:
-        """Read in one go what gates ask about accounts that this run does not look at."""
+        """Read in one go what gates ask about accounts, whether or not this run looks at them."""
         known = self.briefs(account_ids)
         missing = [each for each in account_ids if each not in known]
         if not missing:
             return
-        snapshot = facts.latest(self._tx, missing, _BRIEF)
+        snapshot = None if self._whole else facts.latest(self._tx, missing, _BRIEF)
         rows = snapshot.frame.iter_rows(named=True) if snapshot else iter(())
         found = {row["account_id"]: Brief(*(row.get(name) for name in _BRIEF)) for row in rows}
         self._briefs.update({each: found.get(each, NOBODY) for each in missing})
 
-    def _brief(self, account_id: str) -> Brief:
-        self.fetch((account_id,))
+    def brief(self, account_id: str) -> Brief:
+        """What gates ask about an account, whether or not this run looks at it."""
+        if account_id not in self._briefs:
+            self.fetch((account_id,))
         return self._briefs[account_id]
 
 

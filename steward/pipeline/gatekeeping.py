@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from steward.engine import holdout
@@ -19,7 +21,7 @@ from steward.engine.gates import Gates
 from steward.engine.language import CtaStep, MessageStep, Mode, Playbook, Subject
 from steward.engine.look import Advance
 from steward.model.enrollments import Arm, Enrollment, State
-from steward.pipeline.frames import NOBODY, Frames, Seen
+from steward.pipeline.frames import NOBODY, Brief, Frames, Seen
 from steward.pipeline.silencing import silenced
 from steward.store import arms, enrollments, identity, silences
 from steward.store.silences import Silence
@@ -34,6 +36,24 @@ Again = Callable[[str, Gates], Advance]
 """Looks at a subject once more, with other gates."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """Open work: `by_owner` by e-mail, where "" owns what nobody owns; of an account, `placed` counts it at its row of
+    the frame and `more` by its id."""
+
+    by_owner: Counter[str]
+    more: Counter[str]
+    placed: npt.NDArray[np.int64]
+
+    def of(self, account_id: str, brief: Brief) -> int:
+        """How much there is of one account."""
+        there = brief.row is not None and brief.row < self.placed.size
+        return self.more[account_id] + (int(self.placed[brief.row]) if there else 0)
+
+
+_NOWHERE: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
+
+
 class Gatekeeper:
     """Of one run. `note` tells it what was decided, for the playbooks that come after."""
 
@@ -46,7 +66,7 @@ class Gatekeeper:
         self._working = {each.id for each in playbooks if asks_work(each)}
         self._inhibitors = {name for each in playbooks for name in each.inhibited_by}
         self._standing: dict[str, set[str]] = {}
-        self._load: tuple[Counter[str], Counter[str]] | None = None
+        self._load: _Load | None = None
         self._changes: list[tuple[str, int]] = []           # before the load was asked for
 
     def first(self, playbook: Playbook, seen: Seen, subjects: Mapping[str, str]) -> dict[str, Gates]:
@@ -54,6 +74,8 @@ class Gatekeeper:
         briefs = self._frames.briefs(subjects.values())
         quiet = silenced(self._silences, playbook.id, subjects, seen, self._frames)
         before: Mapping[str, list[datetime]] = {}
+        if playbook.inhibited_by:
+            self._frames.fetch_lines(subjects.values())
         if playbook.at_most is not None:
             since = self._now - LONGEST - timedelta(days=playbook.at_most.within.amount * 2)
             before = enrollments.entered(self._tx, playbook.id, since, subjects)
@@ -93,7 +115,7 @@ class Gatekeeper:
 
     def busy(self) -> Mapping[str, int]:
         """Open enrollments that ask work, and what was taken from queues, by the e-mail of who has it."""
-        return Counter(self._loads()[1]) + Counter(enrollments.queued(self._tx))
+        return Counter(self._loads().by_owner) + Counter(enrollments.queued(self._tx))
 
     # ---- inhibition ----
 
@@ -118,16 +140,17 @@ class Gatekeeper:
     ) -> None:
         if playbook.id not in self._working:
             return
-        open_of, open_by = self._loads()
+        load = self._loads()
         with_account, with_owner = Counter[str](), Counter[str]()       # of this playbook, in this run
         lines: dict[str, list[str]] = defaultdict(list)
         for subject_id in sorted(entering, key=lambda each: self._worth(steps[each], each)):
             enrollment = steps[subject_id].enrollment
             assert enrollment is not None
             account_id = enrollment.account_id
-            owner = self._frames.owners((account_id,))[account_id]
-            of_account = open_of[account_id] + with_account[account_id]
-            by_owner = open_by[owner or ""] + with_owner[owner or ""]
+            brief = self._frames.brief(account_id)
+            owner = brief.owner
+            of_account = load.of(account_id, brief) + with_account[account_id]
+            by_owner = load.by_owner[owner or ""] + with_owner[owner or ""]
             if of_account >= playbook.caps.account:
                 lines[f"the account has {of_account} of {playbook.caps.account} open"].append(subject_id)
             elif owner and by_owner >= playbook.caps.owner:
@@ -142,37 +165,37 @@ class Gatekeeper:
 
     def _worth(self, step: Advance, subject_id: str) -> tuple[float, str]:
         assert step.enrollment is not None
-        arr = self._frames.briefs((step.enrollment.account_id,)).get(step.enrollment.account_id, NOBODY).arr
-        return -(arr or 0.0), subject_id
+        return -(self._frames.brief(step.enrollment.account_id).arr or 0.0), subject_id
 
-    def _loads(self) -> tuple[Counter[str], Counter[str]]:
-        """Open work by account and by owner; "" owns what nobody owns."""
+    def _loads(self) -> _Load:
+        """The open work of all playbooks that ask some."""
         if self._load is None:
-            by_account = Counter[str]()
-            if self._whole:
-                mine = self._opened.filter(
-                    pl.col("playbook_id").is_in(list(self._working)), pl.col("arm") == Arm.TREATMENT.value,
-                    pl.col("state").is_in([each.value for each in IN_FLIGHT]))
-                by_account.update(dict(mine["account_id"].value_counts().iter_rows()))
-                self._load = by_account, Counter(self._frames.by_owner(mine))
-            else:
-                for each in enrollments.work(self._tx):
-                    if each.playbook_id in self._working:
-                        by_account[each.account_id] += each.count
-                self._frames.fetch(by_account)
-                by_owner = Counter[str]()
-                for account_id, owner in self._frames.owners(by_account).items():
-                    by_owner[owner or ""] += by_account[account_id]
-                self._load = by_account, by_owner
+            self._load = self._of_everybody() if self._whole else self._of_the_store()
             for account_id, change in self._changes:
                 self._count(account_id, change)
         return self._load
 
+    def _of_everybody(self) -> _Load:
+        mine = self._opened.filter(
+            pl.col("playbook_id").is_in(list(self._working)), pl.col("arm") == Arm.TREATMENT.value,
+            pl.col("state").is_in([each.value for each in IN_FLIGHT]))
+        rows = self._frames.accounts_of(mine)
+        return _Load(Counter(self._frames.by_owner(rows)), Counter(), np.bincount(rows.to_numpy()))
+
+    def _of_the_store(self) -> _Load:
+        load = _Load(Counter(), Counter(), _NOWHERE)
+        for each in enrollments.work(self._tx):
+            if each.playbook_id in self._working:
+                load.more[each.account_id] += each.count
+        self._frames.fetch(load.more)
+        for account_id, count in load.more.items():
+            load.by_owner[self._frames.brief(account_id).owner or ""] += count
+        return load
+
     def _count(self, account_id: str, change: int) -> None:
         assert self._load is not None
-        by_account, by_owner = self._load
-        by_account[account_id] += change
-        by_owner[self._frames.owners((account_id,))[account_id] or ""] += change
+        self._load.more[account_id] += change
+        self._load.by_owner[self._frames.brief(account_id).owner or ""] += change
 
     # ---- limit ----
 
@@ -211,14 +234,16 @@ class Gatekeeper:
         if not entering or not playbook.holdout.share or playbook.mode not in (Mode.LIVE, Mode.RAMP):
             return
         salt = holdout.salt_of(playbook)
-        lines = {each: self._line(steps[each]) for each in entering}
+        accounts = {each: self._account(steps[each]) for each in entering}
+        self._frames.fetch_lines(accounts.values())
+        lines = {each: self._line(account_id) for each, account_id in accounts.items()}
         known = arms.of(self._tx, playbook.id, salt, {name for line in lines.values() for name in line})
         families = {each: next((name for name in line if name in known), line[-1]) for each, line in lines.items()}
         fresh = {subject_id: family for subject_id, family in families.items() if family not in known}
         if fresh:
             strata = dict.fromkeys(fresh, "")
             if playbook.holdout.by:
-                rows = seen.stored(fresh, playbook.holdout.by)
+                rows = seen.stored(fresh)
                 strata = {each: holdout.stratum_of(rows.get(each, {}), playbook.holdout.by) for each in fresh}
             wanted = {family: strata[subject_id] for subject_id, family in sorted(fresh.items(), reverse=True)}
             drawn = holdout.assign(
@@ -230,12 +255,14 @@ class Gatekeeper:
             if known[family] is Arm.CONTROL:
                 steps[subject_id] = again(subject_id, _with(gates[subject_id], control=True))
 
-    def _line(self, step: Advance) -> tuple[str, ...]:
+    def _line(self, account_id: str) -> tuple[str, ...]:
         """The account, those above it, and last its family."""
-        assert step.enrollment is not None
-        account_id = step.enrollment.account_id
-        family = self._frames.briefs((account_id,)).get(account_id, NOBODY).family or account_id
+        family = self._frames.brief(account_id).family or account_id
         return *(each for each in self._frames.lineage(account_id) if each != family), family
+
+    def _account(self, step: Advance) -> str:
+        assert step.enrollment is not None
+        return step.enrollment.account_id
 
 
 def asks_work(playbook: Playbook) -> bool:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from steward.contracts import Connector
 from steward.engine.canonical import canonical
-from steward.engine.expression import Expression, facts_of
+from steward.engine.expression import Expression
 from steward.engine.language import Playbook, Subject
 from steward.engine.look import Advance
-from steward.engine.walk import clauses_of
-from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State
+from steward.engine.walk import Asked, asked_by, clauses_seen
+from steward.model.enrollments import Arm, Clause, Decision, Enrollment, State, but
 from steward.model.facts import FactSpec
 from steward.pipeline import digests as told_together
 from steward.pipeline.actions import actions_of
@@ -76,26 +76,40 @@ def store(tx: Transaction, means: Means, changed: Sequence[Stepped], closed: Seq
     decided: list[Decision] = []
     acting = {id(each) for each in changed if _acts(each, begun)}
     known = _known([each for each in changed if id(each) in acting])
+    asked = _asking(means.catalog)
     for each in changed:
         enrollment = each.step.enrollment
         if enrollment is None or (each.step.decision is None and id(each) not in acting):
             continue
         row = rows.get((id(each.seen), enrollment.subject_id), {})
-        clauses = _clauses(each.playbook, enrollment, row, means)
+        clauses = clauses_seen(asked(each.playbook, enrollment), row, means.now)
         if each.step.decision is not None:
-            decision = each.step.decision
-            decided.append(replace(decision, clauses=clauses, version=decision.version or each.playbook.version))
+            decided.append(_with(each.step.decision, clauses, each.playbook))
         facts = known.get((id(each.seen), enrollment.subject_id)) if id(each) in acting else None
         if facts is not None:
             causes.append((_cause(each, enrollment, facts, clauses), each.step))
     bodies = _act(tx, means, causes, outcome)
-    saved = [
-        replace(found, body={**found.body, **bodies[found.id]}) if found.id in bodies else found
-        for each in changed if (found := each.step.enrollment) is not None]
     _keep_versions(tx, changed, means.now)
-    enrollments.save(tx, saved)
+    _save(tx, changed, bodies)
     enrollments.record(tx, decided)
     return outcome
+
+
+def _with(decision: Decision, clauses: tuple[Clause, ...], playbook: Playbook) -> Decision:
+    return Decision(
+        decision.enrollment_id, decision.playbook_id, decision.account_id, decision.decided_at, decision.from_state,
+        decision.to_state, decision.reason, clauses, decision.version or playbook.version)
+
+
+def _save(tx: Transaction, changed: Sequence[Stepped], bodies: Mapping[str, dict[str, Any]]) -> None:
+    new: list[Enrollment] = []
+    going_on: list[Enrollment] = []
+    for each in changed:
+        if (found := each.step.enrollment) is not None:
+            saved = but(found, body={**found.body, **bodies[found.id]}) if found.id in bodies else found
+            (new if each.before is None else going_on).append(saved)
+    enrollments.save(tx, new)
+    enrollments.go_on(tx, going_on)
 
 
 def _act(
@@ -179,12 +193,19 @@ def _acts(each: Stepped, begun: set[str]) -> bool:
 
 # ---- why ----
 
-def _clauses(
-    playbook: Playbook, enrollment: Enrollment, row: Mapping[str, Any], means: Means,
-) -> tuple[Clause, ...]:
-    """What decided: of entering `scope` and `when`, of leaving what was true."""
-    return tuple(clause for condition in _deciding(playbook, enrollment) if condition is not None
-                 for clause in clauses_of(condition, row, means.catalog, means.now))
+def _asking(catalog: Mapping[str, FactSpec]) -> Callable[[Playbook, Enrollment], tuple[Asked, ...]]:
+    """What decided, by leaf: of entering `scope` and `when`, of leaving what was true. Looked up once for all alike."""
+    found: dict[tuple[int, str, bool], tuple[Asked, ...]] = {}
+
+    def asked(playbook: Playbook, enrollment: Enrollment) -> tuple[Asked, ...]:
+        reason = enrollment.reason if enrollment.state is State.CLOSED else ""
+        alike = id(playbook), reason, enrollment.state is State.RECOVERING
+        if alike not in found:
+            found[alike] = tuple(each for condition in _deciding(playbook, enrollment) if condition is not None
+                                 for each in asked_by(condition, catalog))
+        return found[alike]
+
+    return asked
 
 
 def _deciding(playbook: Playbook, enrollment: Enrollment) -> Sequence[Expression | None]:
@@ -201,13 +222,11 @@ def _deciding(playbook: Playbook, enrollment: Enrollment) -> Sequence[Expression
 
 
 def _rows(changed: Iterable[Stepped]) -> dict[tuple[int, str], Mapping[str, Any]]:
-    """What the playbooks asked about the subjects, as it is stored."""
+    """The subjects' facts as they are stored."""
     wanted, seens = _by_kind(each for each in changed if each.step.decision is not None or each.step.planned)
     found: dict[tuple[int, str], Mapping[str, Any]] = {}
     for kind, mine in wanted.items():
-        playbooks = {id(each.playbook): each.playbook for each in mine}.values()
-        names = facts_of(*(condition for each in playbooks for condition in each.conditions().values()))
-        rows = seens[kind].stored(_subjects(mine), names)
+        rows = seens[kind].stored(_subjects(mine))
         found.update({(kind, subject_id): rows[subject_id] for subject_id in _subjects(mine) if subject_id in rows})
     return found
 

@@ -11,7 +11,8 @@ from steward.model.actions import Recipient
 from steward.model.records import Noun
 from steward.model.subjects import subject_id
 from steward.settings import Settings
-from steward.store import records
+from steward.store import account_records, records
+from steward.store.account_records import Known
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as Transaction
@@ -55,24 +56,19 @@ class People:
 
     @classmethod
     def load(
-        cls, tx: Transaction, settings: Settings, account_ids: Sequence[str], *, today: date,
+        cls, tx: Transaction, settings: Settings, known: Mapping[str, Sequence[Known]], *, today: date,
         busy: Callable[[], Mapping[str, int]], deals: bool = False,
     ) -> People:
-        """Of the accounts named. `busy`: open enrollments by owner's e-mail; `deals`: owners of opportunities too."""
-        people = {
-            (row["connection"], row["external_id"]): Person(
-                row["email"], row["name"] or "", row["active"] is not False, row["manager_external_id"],
-                row["timezone"])
-            for row in records.frame(tx, Noun.PERSON).iter_rows(named=True)
-        }
+        """Of the accounts whose records are `known`. `busy`: open enrollments by owner's e-mail; `deals`: owners of
+        opportunities too."""
+        people = {(each.connection, each.external_id): _person(each.body) for each in account_records.people(tx)}
         trusted = (*settings.truth.get("account.csm_external_id", ()), *settings.connections)
         owners: dict[str, list[Mapping[str, Any]]] = {}
-        for row in records.frame(tx, Noun.ACCOUNT, account_ids).iter_rows(named=True):
-            if row["account_id"] is not None:
-                owners.setdefault(row["account_id"], []).append(row)
-        for rows in owners.values():
-            rows.sort(key=lambda row: (_rank(row["connection"], trusted), row["connection"], row["external_id"]))
-        return cls(people, owners, settings, today, _deals(tx, account_ids) if deals else None, busy)
+        for account_id, theirs in known.items():
+            ranked = sorted((each for each in theirs if each.body), key=lambda each: (
+                _rank(each.connection, trusted), each.connection, each.external_id))
+            owners[account_id] = [{**each.body, "connection": each.connection} for each in ranked]
+        return cls(people, owners, settings, today, _deals(tx, list(known)) if deals else None, busy)
 
     def first(self, whom: Whom, wanted: Sequence[str]) -> Recipient | None:
         """The first of `wanted` who can be told; then the company's channel; None where nobody can."""
@@ -103,7 +99,7 @@ class People:
     def _owner(self, account_id: str, kind: str) -> Recipient | None:
         field_ = _FIELDS.get(kind, "csm_external_id")
         for row in self._owners.get(account_id, ()):
-            person = self._people.get((row["connection"], row[field_] or ""))
+            person = self._people.get((row["connection"], row.get(field_) or ""))
             if kind == "csm_manager" and person:
                 person = self._people.get((row["connection"], person.manager or ""))
             if found := self._told(person):
@@ -141,6 +137,11 @@ class People:
         if self._settings.company.is_away(person.email, self._today):
             return None
         return Recipient(email=person.email, name=person.name)
+
+
+def _person(body: Mapping[str, Any]) -> Person:
+    return Person(body.get("email"), body.get("name") or "", body.get("active") is not False,
+                  body.get("manager_external_id"), body.get("timezone"))
 
 
 def _deals(tx: Transaction, account_ids: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -20,7 +20,7 @@ def silenced(
     if not mine or not subjects:
         return {}
     facts = {name for each in mine for name in each.matchers if name not in _OURS}
-    rows = seen.stored(subjects, facts) if facts else {}
+    rows = seen.stored(subjects) if facts else {}
     owners = frames.briefs(subjects.values())
     found: dict[str, str] = {}
     for subject_id, account_id in subjects.items():

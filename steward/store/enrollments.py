@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import orjson
-import polars as pl
 from sqlalchemy import Connection, func, select, update
 
 from steward.model.enrollments import SHADOW_ENDED, Arm, Enrollment, State
@@ -19,6 +19,8 @@ from steward.store.decisions import decisions as decisions  # noqa: PLC0414  ask
 from steward.store.decisions import forget as forget  # noqa: PLC0414  as above
 from steward.store.decisions import record as record  # noqa: PLC0414  as above
 from steward.store.instants import from_text, to_text
+from steward.store.opened import marks_of
+from steward.store.opened import open_frame as open_frame  # noqa: PLC0414  as above
 from steward.store.schema import enrollment
 
 _NAMES = tuple(each.name for each in fields(Enrollment))
@@ -26,14 +28,24 @@ _ALL = ", ".join(_NAMES)
 _INSTANTS = tuple(_NAMES.index(name) for name in (
     "since", "looked_at", "entered_at", "closed_at", "acknowledged_at", "wake_at"))
 _STATE, _ARM, _BODY = (_NAMES.index(name) for name in ("state", "arm", "body"))
+_STATES, _ARMS = {str(each): each for each in State}, {str(each): each for each in Arm}
 _COLUMNS = tuple(column.name for column in enrollment.columns)
+_CELLS = attrgetter(*(name for name in _COLUMNS if name != "marks"))
 _INSTANT_COLUMNS = tuple(_COLUMNS.index(_NAMES[at]) for at in _INSTANTS)
-_STATE_COLUMN, _ARM_COLUMN, _BODY_COLUMN = (_COLUMNS.index(name) for name in ("state", "arm", "body"))
+_BODY_COLUMN = _COLUMNS.index("body")
 _TAKE = ", ".join(
     f"{name} = coalesce(enrollment.{name}, excluded.{name})" if name.startswith("acknowledged_")
     else f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
 _UPSERT = (f"ON CONFLICT (id) DO UPDATE SET {_TAKE} "
            "WHERE enrollment.state <> 'closed' AND enrollment.looked_at <= excluded.looked_at")
+
+
+_KEPT = ("id", "playbook_id", "account_id", "subject_id", "number", "cause")
+_MOVES = tuple(name for name in _COLUMNS if name not in _KEPT)
+_MOVING = itemgetter(*(_COLUMNS.index(name) for name in (*_MOVES, "id", "looked_at")))
+_GOES_ON = ", ".join(
+    f"{name} = coalesce({name}, ?)" if name.startswith("acknowledged_") else f"{name} = ?" for name in _MOVES)
+_GO_ON = f"UPDATE enrollment SET {_GOES_ON} WHERE id = ? AND state <> 'closed' AND looked_at <= ?"  # noqa: S608  ours
 
 
 def open_of(tx: Connection, playbook_id: str, account_ids: Collection[str] | None = None) -> dict[str, Enrollment]:
@@ -64,48 +76,13 @@ def numbers(tx: Connection, playbook_id: str, account_ids: Collection[str] | Non
     return {row[0]: row[1] for row in bulk.fetch(tx, statement, *values)}
 
 
-# ---- what a look over everybody needs ----
-
-_FLAGS = ("wakes", "held", "looks_each_run")
-_MARKS = ("playbook_id", "version", "state", "arm", *_FLAGS)
-# What many rows share comes as one text, and the account only where it is another than the subject: to make objects of
-# cells is what reading costs. JSON keys as they stand in `body`; what a person may have changed is looked at each run.
-_LIGHT = """
-    id, subject_id, nullif(account_id, subject_id),
-    playbook_id || ' ' || version || ' ' || state || ' ' || arm || ' ' ||
-    CASE WHEN wake_at IS NULL THEN '-' WHEN wake_at <= ? THEN '1' ELSE '0' END || ' ' ||
-    CASE WHEN body LIKE ? THEN '1' ELSE '0' END || ' ' ||
-    CASE WHEN body LIKE ? OR state = 'awaiting_approval' AND body LIKE ? THEN '1' ELSE '0' END
-"""
-_HELD, _ATTENTION, _APPROVED = '%"held"%', '%"needs_attention"%', '%"approved_by"%'
-
-
-def open_frame(
-    tx: Connection, now: datetime, account_ids: Collection[str] | None = None, playbook_id: str | None = None,
-) -> pl.DataFrame:
-    """Every open enrollment in a few columns, straight from the driver: of all accounts, or of those named.
-
-    `wake_at` is `now` where it has come, and some instant after it where it has not; `held`: its clock stands, as what
-    it waits for is unknown; `looks_each_run`: a person may have changed something since.
-    """
-    condition, given = "state <> 'closed'", [to_text(now), _HELD, _ATTENTION, _APPROVED]
-    if playbook_id is not None:
-        condition, given = f"playbook_id = ? AND {condition}", [*given, playbook_id]
-    where, values = _of(tx, condition, given, account_ids)
-    rows = bulk.fetch(tx, f"SELECT {_LIGHT} FROM enrollment WHERE {where}", *values)  # noqa: S608  ours
-    ids, subjects, accounts, marks = zip(*rows, strict=True) if rows else ((),) * 4
-    frame = pl.DataFrame([
-        pl.Series("id", ids, dtype=pl.String), pl.Series("subject_id", subjects, dtype=pl.String),
-        pl.Series("account_id", accounts, dtype=pl.String), pl.Series("marks", marks, dtype=pl.String)])
-    at, later = (pl.lit(each).cast(pl.Datetime("us", "UTC")) for each in (now, now + timedelta(days=1)))
-    marks_of = frame.select(pl.col("marks").unique()).with_columns(
-        pl.col("marks").str.split_exact(" ", len(_MARKS) - 1).struct.rename_fields(_MARKS).alias("of"),
-    ).unnest("of").with_columns(
-        pl.when(pl.col("wakes") == "1").then(at).when(pl.col("wakes") == "0").then(later).alias("wake_at"),
-        pl.col("held", "looks_each_run") == "1")
-    return frame.join(marks_of, on="marks", how="left", maintain_order="left").select(
-        "id", "playbook_id", "version", pl.coalesce("account_id", "subject_id").alias("account_id"), "subject_id",
-        "state", "arm", "held", "looks_each_run", "wake_at")
+def open_by_subject(tx: Connection, playbook_id: str, subject_ids: Collection[str]) -> dict[str, Enrollment]:
+    """The open enrollments of those of the subjects named that have one, by subject id."""
+    if not subject_ids:
+        return {}
+    among, ids = bulk.among(tx, "subject_id", subject_ids)
+    where = f"playbook_id = ? AND state <> 'closed' AND {among}"
+    return {found.subject_id: found for found in _read(tx, where, [playbook_id, ids])}
 
 
 def of_merged(tx: Connection) -> list[str]:
@@ -184,6 +161,17 @@ def save(tx: Connection, enrollments: Sequence[Enrollment]) -> int:
             transaction may be committed; evaluate again.
     """
     saved = bulk.upsert(tx, enrollment, [_values(each) for each in enrollments], _UPSERT)
+    if saved < len(enrollments):
+        _refuse_changed(tx, enrollments)
+    return saved
+
+
+def go_on(tx: Connection, enrollments: Sequence[Enrollment]) -> int:
+    """Overwrite enrollments that were read in this transaction and are still of the same subject; raises as `save`.
+
+    What tells an enrollment from others is not written again, so that its indexes are left alone.
+    """
+    saved = bulk.change_each(tx, _GO_ON, [_MOVING(_values(each)) for each in enrollments])
     if saved < len(enrollments):
         _refuse_changed(tx, enrollments)
     return saved
@@ -275,13 +263,12 @@ def _refuse_changed(tx: Connection, wanted: Sequence[Enrollment]) -> None:
 
 
 def _values(each: Enrollment) -> tuple[Any, ...]:
-    values = [getattr(each, name) for name in _COLUMNS]
+    values = list(_CELLS(each))
     for at in _INSTANT_COLUMNS:
         if values[at] is not None:
             values[at] = to_text(values[at])
-    values[_STATE_COLUMN], values[_ARM_COLUMN] = each.state.value, each.arm.value
     values[_BODY_COLUMN] = orjson.dumps(each.body).decode() if each.body else "{}"
-    return tuple(values)
+    return (*values, marks_of(each.body))
 
 
 def _enrollment(row: Any) -> Enrollment:
@@ -289,6 +276,6 @@ def _enrollment(row: Any) -> Enrollment:
     for at in _INSTANTS:
         if values[at] is not None:
             values[at] = datetime.fromisoformat(values[at])
-    values[_STATE], values[_ARM] = State(values[_STATE]), Arm(values[_ARM])
+    values[_STATE], values[_ARM] = _STATES[values[_STATE]], _ARMS[values[_ARM]]
     values[_BODY] = orjson.loads(values[_BODY])
     return Enrollment(*values)

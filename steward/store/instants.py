@@ -17,18 +17,14 @@ def to_text(at: datetime | None) -> str | None:
     Raises:
         ValueError: `at` says nothing of its time zone.
     """
-    if at is None:
-        return None
-    if at.tzinfo is UTC:
-        return _of_utc(at)
-    if at.tzinfo is None:
-        raise ValueError(f'the instant "{at}" has no time zone; attach UTC')
-    return _of_utc(at.astimezone(UTC))
+    return None if at is None else _of_instant(at)
 
 
 @lru_cache(maxsize=4096)                    # in one run the same few are written thousands of times
-def _of_utc(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds")
+def _of_instant(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise ValueError(f'the instant "{at}" has no time zone; attach UTC')
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @overload

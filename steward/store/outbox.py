@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha1
+from operator import itemgetter
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -28,6 +30,7 @@ STATES = (*OPEN_STATES, "delivered", "failed", "unknown", "expired", "cancelled"
 _ACTION: TypeAdapter[Any] = TypeAdapter(Action)
 _NAMESPACE = uuid5(NAMESPACE_URL, "steward/action")
 _COLUMNS = tuple(column.name for column in outbox.columns)
+_IN_ORDER = itemgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,8 @@ def add(tx: Connection, rows: Sequence[OutboxRow]) -> int:
 
     The order of `rows` is the order decided, among rows of one `created_at`.
     """
-    values = [_values(row, position) for position, row in enumerate(rows)]
-    return bulk.upsert(
-        tx, outbox, [tuple([each.get(name) for name in _COLUMNS]) for each in values], "ON CONFLICT (key) DO NOTHING")
+    values = [_IN_ORDER(_values(row, position)) for position, row in enumerate(rows)]
+    return bulk.upsert(tx, outbox, values, "ON CONFLICT (key) DO NOTHING")
 
 
 _HEAD_OF_LANE = """
@@ -397,15 +399,21 @@ def _end(
     return True
 
 
+def _uuid_text(key: str) -> str:
+    """The text of `OutboxRow.action_id`, a fifth of the work."""
+    made = sha1(_NAMESPACE.bytes + key.encode(), usedforsecurity=False).hexdigest()
+    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{'89ab'[int(made[16], 16) & 3]}{made[17:20]}-{made[20:32]}"
+
+
 def _values(row: OutboxRow, position: int) -> dict[str, Any]:
     return {
-        "key": row.key, "action_id": str(row.action_id), "enrollment_id": row.enrollment_id,
+        "key": row.key, "action_id": _uuid_text(row.key), "enrollment_id": row.enrollment_id,
         "account_id": row.account_id, "playbook_id": row.playbook_id, "connection": row.connection,
         "connector": row.connector, "kind": row.action.kind, "delivery_class": row.delivery_class.value,
         "on_unknown": row.on_unknown, "body": row.action.model_dump_json(), "state": "pending", "position": position,
         "attempts": 0, "tries": 0, "due_at": to_text(row.due_at),
-        "not_after": to_text(row.not_after) if row.not_after else None, "epoch": 0,
-        "created_at": to_text(row.created_at),
+        "not_after": to_text(row.not_after), "lease_until": None, "epoch": 0, "trouble": None,
+        "created_at": to_text(row.created_at), "done_at": None,
     }
 
 

@@ -135,7 +135,7 @@ def _no_rows(noun: Noun) -> pl.DataFrame:
 
 # The key of `record` begins with the connection: naming all of them (found by leaps in an index) saves reading
 # every record of every noun.
-_ALL = """WITH RECURSIVE named(connection) AS (
+ALL_CONNECTIONS = """WITH RECURSIVE named(connection) AS (
     SELECT min(connection) FROM record
     UNION ALL SELECT (SELECT min(record.connection) FROM record WHERE record.connection > named.connection)
     FROM named WHERE named.connection IS NOT NULL) """
@@ -143,7 +143,7 @@ _LIVE = "r.noun = :noun AND r.deleted = 0 AND r.merged_into IS NULL"
 _SELECT = "SELECT r.external_id, r.connection, r.modified_at, r.body, i.account_id FROM"
 _JOINED = "ON i.connection = r.connection AND i.external_id = r.account_external_id"
 _OF_ALL = "WHERE r.connection IN (SELECT connection FROM named) AND"
-_READ_ALL = text(f"{_ALL} {_SELECT} record r LEFT JOIN identity i {_JOINED} {_OF_ALL} {_LIVE}")
+_READ_ALL = text(f"{ALL_CONNECTIONS} {_SELECT} record r LEFT JOIN identity i {_JOINED} {_OF_ALL} {_LIVE}")
 _READ_SOME = text(
     f"{_SELECT} identity i JOIN record r {_JOINED} WHERE {_LIVE} AND i.account_id IN :account_ids"
 ).bindparams(bindparam("account_ids", expanding=True))

@@ -90,6 +90,8 @@ account = Table(
     Column("created_at", String(40), nullable=False),
     Column("merged_into", String(40)),                     # re-pointed, never deleted
     Column("merged_ids", Text),                            # JSON: the [connection, external id]s it had then
+    Index("account_merged", "merged_into", sqlite_where=text("merged_into IS NOT NULL"),
+          postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 identity = Table(
@@ -197,11 +199,15 @@ enrollment = Table(
     Column("cause", String(400)),                          # the event or the person that began it
     Column("wake_at", String(40)),                         # when time alone may change something
     Column("body", Text, nullable=False, default="{}"),    # what else the engine keeps
+    Column("marks", Integer, nullable=False, server_default="0"),   # opened.MARKS: what of `body` all are asked for
     UniqueConstraint("playbook_id", "subject_id", "number", name="enrollment_number"),
     UniqueConstraint("playbook_id", "cause", name="enrollment_cause"),   # one event enrols once, for ever
     Index("enrollment_open", "playbook_id", "subject_id", unique=True,
           sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'")),
     Index("enrollment_state", "playbook_id", "state"),
+    # All that a look over everybody asks of those who are open, so that it reads nothing else.
+    Index("enrollment_light", "playbook_id", "version", "state", "arm", "marks", "subject_id", "account_id", "wake_at",
+          sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'")),
 )
 
 decision = Table(

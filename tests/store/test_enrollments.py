@@ -139,3 +139,55 @@ def test_a_decision_keeps_what_it_observed(database: Any, observed: Value) -> No
         assert enrollments.decisions(tx, enrollment_id="drop/a/1") == [decision]
         assert type(enrollments.decisions(tx)[0].clauses[0].observed) is type(observed)
         assert enrollments.decisions(tx, account_id="b") == []
+
+
+def test_a_look_over_everybody_sees_where_each_stands(database: Any) -> None:
+    """A million rows are read as a few texts: nobody may be mistaken for somebody else on the way."""
+    save = [
+        enrolled("a", wake_at=NOW), enrolled("b", wake_at=LATER), enrolled("c", body={"held": True}),
+        enrolled("d", state=State.ACTIVE, body={"needs_attention": ["do.0: could not be delivered"], "held": True}),
+        enrolled("e", state=State.AWAITING_APPROVAL, body={"approved_by": "ana"}),
+        enrolled("f", state=State.ACTIVE, body={"approved_by": "ana"}), closed("g"),
+        replace(enrolled("h"), id="drop/con_1/1", subject_id="con_1"),
+        replace(enrolled("a", version="8d2f"), id="rise/a/1", playbook_id="rise"),
+    ]
+    with database.write() as tx:
+        enrollments.save(tx, save)
+
+        found = enrollments.open_frame(tx, NOW)
+        of_some = enrollments.open_frame(tx, NOW, ["h", "a"], "drop")
+        nobody = enrollments.open_frame(tx, NOW, ["nobody"])
+    rows = {(row["playbook_id"], row["subject_id"]): row for row in found.iter_rows(named=True)}
+    for each in save:
+        if each.state is State.CLOSED:
+            assert (each.playbook_id, each.subject_id) not in rows
+            continue
+        row = rows[each.playbook_id, each.subject_id]
+        assert (row["version"], row["account_id"], row["state"], row["arm"]) == (each.version, each.account_id, each.state, each.arm)
+        assert row["held"] is bool(each.body.get("held"))
+        assert row["looks_each_run"] is (each.subject_id in ("d", "e"))
+        assert (row["wake_at"] is None) is (each.wake_at is None)
+        assert each.wake_at is None or (row["wake_at"] <= NOW) is (each.wake_at <= NOW)
+    assert len(rows) == found.height == len(save) - 1
+    assert sorted(of_some["subject_id"]) == ["a", "con_1"]
+    assert nobody.is_empty()
+    assert nobody.schema == found.schema
+
+
+def test_those_who_go_on_are_overwritten_and_nobody_else(database: Any) -> None:
+    """What was closed, or looked at later, by somebody else meanwhile undoes the whole evaluation."""
+    with database.write() as tx:
+        enrollments.save(tx, [enrolled("a", body={"held": True}), enrolled("b"), closed("c")])
+        enrollments.acknowledge(tx, "drop/a/1", "ana@example.com", NOW)
+        assert enrollments.go_on(tx, [enrolled("a", state=State.ACTIVE, looked_at=LATER, step=1)]) == 1
+        assert enrollments.go_on(tx, []) == 0
+
+        stored = enrollments.open_by_subject(tx, "drop", ["a", "c", "z"])
+        assert enrollments.open_frame(tx, NOW, ["a"])["held"].to_list() == [False]
+    assert stored == {"a": enrolled(
+        "a", state=State.ACTIVE, looked_at=LATER, step=1, acknowledged_at=NOW, acknowledged_by="ana@example.com")}
+    for fault, match in ((enrolled("c"), '"drop/c/1" was closed'), (enrolled("a", step=2), "looked at later")):
+        with pytest.raises(StewardError, match=match), database.write() as tx:
+            enrollments.go_on(tx, [enrolled("b", state=State.ACTIVE, looked_at=LATER), fault])
+    with database.read() as tx:
+        assert enrollments.one(tx, "drop/b/1") == enrolled("b"), "all of it is undone"
