@@ -3,48 +3,29 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from connectors.salesforce import sandbox_seed
 from connectors.salesforce.org import Org
 from connectors.salesforce.sandbox_bulk import BulkDoors
 from connectors.salesforce.sandbox_collections import CollectionDoors, upsert_row
+from connectors.salesforce.sandbox_gate import Gate
 from connectors.salesforce.sandbox_life import Life
 from connectors.salesforce.sandbox_replies import DATA, Fast, about, refusal
 from connectors.salesforce.sandbox_rules import Refused
-from connectors.salesforce.sandbox_tokens import Tokens
 from connectors.salesforce.schema import NUMBERS, PREFIXES, TABLES, TableSchema
 from connectors.salesforce.soql import Query, SoqlError, instant, parse, written
 from connectors.salesforce.tables import Table, make_id
 from steward.kit.sandbox import Effect, Reply, Request, route
-from steward.kit.sandbox_server import Server, serving
 from steward.model.actions import Action, UpdateRecord
 
-OLDEST_VERSION, NEWEST_VERSION = 31, 67
-MOST_URI_BYTES = 16_384
 DELETE_LOG_DAYS = 15
 _OWN_TABLES = {"surveys": "Survey_Response__c", "usage_events": "Usage_Event__c"}
-
-_WORDS = {
-    400: ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "The record was refused by a validation rule"),
-    401: ("INVALID_SESSION_ID", "Session expired or invalid"),
-    403: ("INSUFFICIENT_ACCESS", "insufficient access rights on cross-reference id"),
-    404: ("NOT_FOUND", "The requested resource does not exist"),
-    405: ("METHOD_NOT_ALLOWED", "HTTP Method not allowed"),
-    410: ("UNSUPPORTED_API_VERSION", "API version is retired"),
-    414: ("URI_TOO_LONG", "The URI is longer than 16,384 bytes"),
-    431: ("REQUEST_HEADER_FIELDS_TOO_LARGE", "URI and headers are longer than 16,384 bytes"),
-    422: ("UNPROCESSABLE_ENTITY", "The request could not be processed"),
-    429: ("REQUEST_LIMIT_EXCEEDED", "Too many requests"),
-    500: ("UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1"),
-    504: ("GATEWAY_TIMEOUT", "The request took too long"),
-}
 
 
 @dataclass(slots=True)
@@ -55,7 +36,7 @@ class _Locator:
     ids: Sequence[str]
 
 
-class SalesforceSandbox(BulkDoors, CollectionDoors):
+class SalesforceSandbox(BulkDoors, CollectionDoors, Gate):
     """One org. See README.md, "Sandbox", for its tables and fields.
 
     `quota` is the daily limit of calls; `open_transactions` are starts of transactions that have not committed.
@@ -66,16 +47,11 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
 
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(state_dir, now)
-        self.quota = 1_000_000
         self.open_transactions: list[datetime] = []
         self.delete_log_days, self.most_deleted_ids = DELETE_LOG_DAYS, 600_000
-        self.tokens = Tokens()
         self.user_id = make_id("005", 0)
         self._org = Org(self.ledger, self.now, sandbox_seed.integration_user(self.user_id))
         self._locators: dict[str, _Locator] = {}
-        self._calls = 0
-        self._gone = 0                       # so many calls find the day's quota gone
-        self._elsewhere: list[Server] = []   # instances that the org was moved to
 
     # ---- what tests and the demo may do ----
 
@@ -133,41 +109,11 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
         with self.lock:
             self._locators.clear()
 
-    def expire_tokens(self) -> None:
-        """Every access token given out so far is dead."""
-        self.tokens.expire()
-
-    def exhaust_quota(self, calls: int) -> None:
-        """The day's quota is gone for the next `calls` calls: people have used it. Then it is a new day."""
-        with self.lock:
-            self._gone = calls
-
     def stir(self, chance: random.Random) -> str | None:
         named = [action.model_dump() for action in self.sample_actions()]
         kept = {each.get(name) for each in named for name in ("account_external_id", "contact_external_id")}
         with self.lock:
             return Life(self._org, self.now, chance, {str(each) for each in kept if each}).stir()
-
-    def migrate(self) -> str:
-        """Move the org to another instance: tokens are dead, and whoever signs in is sent there. Its URL."""
-        server = serving(self, 0)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="sandbox-moved").start()
-        self._elsewhere.append(server)
-        self.expire_tokens()
-        return self.instance_url
-
-    @property
-    def instance_url(self) -> str:
-        """Where the org is now; sign-in stays at `url`, the org's own domain."""
-        return f"http://127.0.0.1:{self._elsewhere[-1].server_address[1]}" if self._elsewhere else self.url
-
-    def stop(self) -> None:
-        super().stop()
-        for server in self._elsewhere:
-            server.shutdown()
-            server.server_close()
-            server.cut_lines()
-        self._elsewhere = []
 
     def seed(self, accounts: int) -> None:
         """A small company of `accounts` accounts, all of it older than a day."""
@@ -197,49 +143,6 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
 
     # ---- what the vendor says ----
 
-    def error(self, status: int, retry_after: str | None = None) -> Reply:
-        headers = {"Retry-After": retry_after} if retry_after is not None else {}
-        if status in (502, 503):             # from the edge, not from the API
-            return Reply(status, b"<html><body><h1>Service unavailable</h1></body></html>", headers, "text/html")
-        code, message = _WORDS.get(status, ("UNKNOWN_EXCEPTION", f"status {status}"))
-        return Reply(status, [{"message": message, "errorCode": code}], headers)
-
-    def allow(self, request: Request) -> Reply | None:
-        if not request.path.startswith("/services/data/"):
-            return None
-        if self.instance_url.removeprefix("http://") != request.headers.get("host", "") and self._elsewhere:
-            return self.error(401)           # the session belongs to another instance
-        if not self.tokens.knows(request.headers.get("authorization", "")):
-            return self.error(401)
-        too_long = self._too_long(request)
-        if too_long:
-            return too_long
-        number = request.path.split("/")[3].removeprefix("v").partition(".")[0]
-        if not number.isdigit() or int(number) > NEWEST_VERSION:
-            return self.error(404)
-        if int(number) < OLDEST_VERSION:
-            return self.error(410)
-        return self._over_quota()
-
-    def _too_long(self, request: Request) -> Reply | None:
-        uri = len(request.path) + len(urlencode(request.query))
-        headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
-        if uri + headers <= MOST_URI_BYTES:
-            return None
-        self.breaches.append(f"{uri} bytes of URI and {headers} of headers; {MOST_URI_BYTES} are the most")
-        return self.error(414 if uri > MOST_URI_BYTES else 431)
-
-    def _over_quota(self) -> Reply | None:
-        if self._gone:
-            self._gone -= 1
-            self._calls = 0 if not self._gone else self.quota
-            return refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
-        self._calls += 1
-        if self._calls > self.quota:
-            self.breaches.append(f"call {self._calls} of a day of {self.quota}")
-            return refusal("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
-        return None
-
     def answer(self, request: Request) -> Reply:
         try:
             reply = super().answer(request)
@@ -250,22 +153,14 @@ class SalesforceSandbox(BulkDoors, CollectionDoors):
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reply = refusal("JSON_PARSER_ERROR", f"The call could not be read: {type(error).__name__}")
         if request.path.startswith("/services/data/"):
-            usage = f"api-usage={min(self._calls, self.quota)}/{self.quota}"
-            reply = replace(reply, headers={**reply.headers, "Sforce-Limit-Info": usage})
+            reply = replace(reply, headers={**reply.headers, "Sforce-Limit-Info": self.usage})
         return reply
-
-    # ---- sign-in ----
-
-    @route("POST", "/services/oauth2/token")
-    def token(self, request: Request) -> Reply:
-        answer = self.tokens.give(request.form(), request.headers.get("authorization", ""), self.instance_url)
-        return Reply(400 if "error" in answer else 200, answer)
 
     # ---- reading ----
 
     @route("GET", DATA + "/limits")
     def limits(self, _: Request) -> Reply:
-        left = {"Max": self.quota, "Remaining": max(0, self.quota - self._calls)}
+        left = {"Max": self.quota, "Remaining": self.calls_left}
         return Reply(200, {"DailyApiRequests": left, "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000}})
 
     @route("GET", DATA + "/sobjects")
