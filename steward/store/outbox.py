@@ -97,13 +97,18 @@ def add(tx: Connection, rows: Sequence[OutboxRow]) -> int:
 _HEAD_OF_LANE = """
     o.state IN ('pending', 'sending') AND NOT EXISTS (
         SELECT 1 FROM outbox AS e
-        WHERE e.account_id = o.account_id AND e.connection = o.connection AND e.state IN ('pending', 'sending')
+        WHERE e.account_id = o.account_id AND e.connection = o.connection AND e.state __open__
           AND (e.created_at, e.position, e.key) < (o.created_at, o.position, o.key))
 """
 SLOW = ("publish_table", "extend_table", "refresh_dataset")
 """Kinds that take minutes: claimed apart, so that no message waits behind them."""
 _KIND = {slow: f"o.kind {'IN' if slow else 'NOT IN'} ({', '.join(repr(each) for each in SLOW)})"
          for slow in (False, True)}
+# Where all else is done PostgreSQL expects nothing of the index of what is due, and would read it for each row; said
+# like this it must look by the lane.
+_STATE_OPEN = {
+    "sqlite": "IN ('pending', 'sending')", "postgresql": "= ANY((SELECT ARRAY['pending', 'sending'])::text[])",
+}
 _NEXT_DUE = f"""
     SELECT min(at) FROM (
         SELECT at FROM (
@@ -135,11 +140,9 @@ def claim(tx: Connection, now: datetime, limit: int, lease_s: float, *, slow: bo
 
     Rows that were being sent when their worker vanished come back with `resumed`.
     """
-    statement = _of_kind(_CLAIM[tx.dialect.name], slow)
+    statement = _planned(tx, _CLAIM[tx.dialect.name], slow)
     at, lease_until = to_text(now), to_text(now + timedelta(seconds=lease_s))
     if tx.dialect.name == "postgresql":
-        # Before it has counted a burst of new rows it expects three, and sorts: it reads all of them for each claim.
-        bulk.change(tx, "SET LOCAL enable_sort = off")
         taken = bulk.fetch(tx, statement, at, at, limit, lease_until)
     else:
         taken = bulk.fetch(tx, statement, lease_until, at, at, limit)
@@ -148,8 +151,12 @@ def claim(tx: Connection, now: datetime, limit: int, lease_s: float, *, slow: bo
     return sorted(claims, key=lambda claimed: (claimed.row.due_at, claimed.row.created_at, claimed.row.key))
 
 
-def _of_kind(statement: str, slow: bool) -> str:
-    return statement.replace("__kind__", _KIND[slow])
+def _planned(tx: Connection, statement: str, slow: bool) -> str:
+    """The statement for this database and these kinds, which walks the index of what is due and stops at its limit."""
+    if tx.dialect.name == "postgresql":
+        # Before it has counted a burst of new rows it expects three, and sorts: it would read all of them each time.
+        bulk.change(tx, "SET LOCAL enable_sort = off")
+    return statement.replace("__kind__", _KIND[slow]).replace("__open__", _STATE_OPEN[tx.dialect.name])
 
 
 def release(tx: Connection, claimed: Claim) -> bool:
@@ -334,7 +341,7 @@ def counts(tx: Connection) -> dict[str, dict[str, int]]:
 
 def next_due(tx: Connection, *, slow: bool = False) -> datetime | None:
     """When a row can be claimed next: one that waits behind another of its lane does not count; None for never."""
-    found: str | None = tx.scalar(text(_of_kind(_NEXT_DUE, slow)))
+    found: str | None = tx.scalar(text(_planned(tx, _NEXT_DUE, slow)))
     return from_text(found)
 
 
