@@ -22,6 +22,8 @@ from steward.store.database import Database
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 A, B, C = DeliveryClass.A, DeliveryClass.B, DeliveryClass.C
 
+on_one = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)     # nothing in it depends on the database
+
 
 def _connector(name: str, **actions: DeliveryClass) -> Connector:
     def absent(*_: object) -> Any:
@@ -86,6 +88,7 @@ def test_a_period_is_published_once(db: Database) -> None:
         assert {row.delivery_class for row in outbox.list_(tx)} == {A}
 
 
+@on_one
 def test_each_connection_has_its_own_tables_days_and_pace(db: Database) -> None:
     """Power BI takes a year of the accounts, Tableau all of it every hour."""
     company = settings(tableau=PublishBlock(tables=("fact_account_day",), every=timedelta(hours=1)),
@@ -97,6 +100,7 @@ def test_each_connection_has_its_own_tables_days_and_pace(db: Database) -> None:
     assert publish(db, company, CONNECTORS, NOW + timedelta(hours=1), names=["powerbi"]).queued == {}
 
 
+@on_one
 def test_the_rows_are_those_of_one_moment_and_never_change(db: Database) -> None:
     """What is sent again after a crash must be what was sent before."""
     publish(db, settings(tableau=PublishBlock(tables=("fact_account_day",))), CONNECTORS, NOW)
@@ -132,6 +136,7 @@ def test_what_only_grows_is_extended_and_goes_whole_once_a_week(db: Database) ->
     assert {type(action).__name__ for action in queued(db) if action.table == "dim_person"} == {"PublishTable"}
 
 
+@on_one
 def test_what_did_not_arrive_is_not_built_upon(db: Database) -> None:
     """After a gap the whole goes out."""
     company = settings(tableau=PublishBlock(tables=("fact_account_day",)))
@@ -144,6 +149,7 @@ def test_what_did_not_arrive_is_not_built_upon(db: Database) -> None:
     assert [type(action).__name__ for action in queued(db)] == ["PublishTable", "ExtendTable", "PublishTable"]
 
 
+@on_one
 def test_a_refresh_is_asked_for_instead_of_rows(db: Database) -> None:
     """A dataset that reads the views by itself needs only a word."""
     company = settings(powerbi=PublishBlock(refresh=True))
@@ -164,6 +170,7 @@ def test_no_message_waits_behind_a_table(db: Database) -> None:
         assert [claimed.row.action.table for claimed in outbox.claim(tx, NOW, 10, 30, slow=True)] == ["dim_person"]
 
 
+@on_one
 @pytest.mark.parametrize(("blocks", "names", "said"), [
     ({}, (), "publishes to nobody"),
     ({"tablau": PublishBlock()}, (), r'publish.tablau: there is no connection "tablau". Did you mean "tableau"\?'),
@@ -180,6 +187,7 @@ def test_what_is_wrong_in_the_settings_is_said(db: Database, blocks: Any, names:
     assert queued(db) == []
 
 
+@on_one
 def test_files_that_nobody_needs_go(db: Database) -> None:
     """A year of nights must not fill the disk; what may still be sent stays."""
     import os
@@ -197,6 +205,7 @@ def test_files_that_nobody_needs_go(db: Database) -> None:
     assert new.exists()
 
 
+@on_one
 def test_days_are_counted_in_the_companys_zone(db: Database) -> None:
     """The last day is today, where the company is."""
     from steward.settings import Company

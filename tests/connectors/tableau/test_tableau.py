@@ -40,6 +40,7 @@ NAME = "Steward fact_account_day"
 def sandbox() -> Iterator[TableauSandbox]:
     with TableauSandbox(now=lambda: NOW) as started:
         assert isinstance(started, TableauSandbox)
+        started.careful = True
         yield started
 
 
