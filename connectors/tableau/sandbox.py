@@ -57,6 +57,8 @@ class TableauSandbox(Sandbox):
         self.job_fails = ""
         self._quota_gone = 0
         self._begun = {effect.key: str(effect.detail["job"]) for effect in self.ledger if effect.kind == "update"}
+        if state_dir:
+            self._sources = sandbox_hyper.kept(state_dir)
 
     # ---- what the oracle asks ----
 
@@ -234,6 +236,8 @@ class TableauSandbox(Sandbox):
             self._jobs[made["id"]] = made
             self._begun[key] = made["id"]
             made["work"] = (request.json().get("actions") or [], bytes(upload))
+            if self.state_dir:
+                self._run(made)                # before it stands in the ledger: a restart must find it done
             self.ledger.append("update", key, {"job": made["id"], "source": source["name"]})
         known = self._jobs.get(self._begun[key]) or {
             "id": self._begun[key], "source": source["id"], "at": self.now(), "polls": 0, "done": False, "code": 0,
@@ -264,6 +268,7 @@ class TableauSandbox(Sandbox):
                 raise sandbox_hyper.Failed(self.job_fails)
             source["tables"] = sandbox_hyper.apply(actions, source["tables"], content)
             source["updated_at"] = self.now()
+            self._keep()
         except sandbox_hyper.Failed as fault:
             job["code"], job["notes"] = 1, str(fault)
 
@@ -278,7 +283,12 @@ class TableauSandbox(Sandbox):
                 "project": project, "owner": OWNER, "connection": str(uuid.uuid4()), "tables": tables,
                 "created_at": there["created_at"] if there else self.now(), "updated_at": self.now()}
         self._sources[made["id"]] = made
+        self._keep()
         return made
+
+    def _keep(self) -> None:
+        if self.state_dir:
+            sandbox_hyper.keep(self.state_dir, self._sources)
 
     def _project_name(self, project_id: str) -> str:
         return next((each["name"] for each in self._projects if each["id"] == project_id), "")

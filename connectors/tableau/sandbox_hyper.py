@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,29 @@ def read(content: bytes, names: Collection[tuple[str, str]] = ((SCHEMA, ROWS),))
                     for name in names}
         except (RuntimeError, OSError) as error:
             raise Failed(f"the file is no Hyper database with these tables: {str(error)[:80]}") from None
+
+
+def keep(folder: Path, sources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the data sources down, so that a restart finds them."""
+    told = {}
+    for name, source in sources.items():
+        source["tables"][SCHEMA, ROWS].write_parquet(folder / f"{name}.parquet")
+        told[name] = {each: value.isoformat() if isinstance(value, datetime) else value
+                      for each, value in source.items() if each != "tables"}
+    (folder / "sources.json").write_text(json.dumps(told))
+
+
+def kept(folder: Path) -> dict[str, dict[str, Any]]:
+    """What `keep` wrote."""
+    import polars as pl
+
+    if not (folder / "sources.json").exists():
+        return {}
+    told: dict[str, dict[str, Any]] = json.loads((folder / "sources.json").read_text())
+    for name, source in told.items():
+        source |= {each: datetime.fromisoformat(source[each]) for each in ("created_at", "updated_at")}
+        source["tables"] = {(SCHEMA, ROWS): pl.read_parquet(folder / f"{name}.parquet")}
+    return told
 
 
 def apply(actions: Sequence[Mapping[str, Any]], target: Tables, content: bytes) -> Tables:

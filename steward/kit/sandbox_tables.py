@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from datetime import date, datetime
+import threading
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +39,22 @@ def _said(table: str, as_of: datetime) -> dict[str, Any]:
         FieldType.MONEY: pl.Decimal(18, 2)}
     columns = STAR[table].columns
     frame = pl.DataFrame(
-        {column.name: [_value(column.type, column.name in STAR[table].key, row, as_of) for row in range(_ROWS)]
+        {column.name: [_value(column.type, column.name in STAR[table].key, row) for row in range(_ROWS)]
          for column in columns}, schema={column.name: kinds[column.type] for column in columns}, strict=False)
+    held = BytesIO()
+    frame.write_parquet(held)
+    digest = sha256(held.getvalue()).hexdigest()
     _FOLDER.mkdir(mode=0o700, exist_ok=True)
-    path = _FOLDER / f"{table}-v{STAR.version}-{as_of:%Y%m%dT%H%M%S%f}.parquet"
-    frame.write_parquet(path)
-    return {"table": table, "schema_version": STAR.version, "as_of": as_of, "file": str(path),
-            "sha256": sha256(path.read_bytes()).hexdigest(), "rows": frame.height}
+    path = _FOLDER / f"{table}-{digest[:12]}.parquet"
+    if not path.exists():                      # the same rows are the same file, whoever asks for them
+        aside = _FOLDER / f".{os.getpid()}-{threading.get_ident()}.tmp"
+        aside.write_bytes(held.getvalue())
+        aside.replace(path)
+    return {"table": table, "schema_version": STAR.version, "as_of": as_of, "file": str(path), "sha256": digest,
+            "rows": frame.height}
 
 
-def _value(kind: FieldType, key: bool, row: int, as_of: datetime) -> Any:
+def _value(kind: FieldType, key: bool, row: int) -> Any:
     if row == 1 and not key:
         return None
     match kind:
@@ -58,5 +67,5 @@ def _value(kind: FieldType, key: bool, row: int, as_of: datetime) -> Any:
         case FieldType.DATE:
             return date(2026, 3, 1 + row)
         case FieldType.INSTANT:
-            return as_of.replace(microsecond=0)
+            return datetime(2026, 3, 1 + row, 8, tzinfo=UTC)
     return f"row {row}" if row != 2 else '=HYPERLINK("http://evil.test")'

@@ -56,8 +56,8 @@ def tabulate(db: Database, settings: Settings, now: datetime) -> TabulateReport:
     """
     zone = ZoneInfo(settings.company.timezone)
     with db.read() as tx:
-        known = reporting.days(tx)
         ends = _last_of_each_day(tx, zone)
+        known, earliest = reporting.known_of(tx, ends), reporting.first_day(tx)
         people = _people(records.frame(tx, Noun.PERSON))
         playbooks = [_playbook(*each) for each in reporting.untold_playbooks(tx)]
         latest = facts.latest(tx, names=[column.fact for column in _ACCOUNT.columns if column.fact])
@@ -69,7 +69,7 @@ def tabulate(db: Database, settings: Settings, now: datetime) -> TabulateReport:
         with db.write() as tx:
             rows += reporting.put_day(tx, day, found)
         written += 1
-    first = min((*known, *ends, now.astimezone(zone).date()))
+    first = min((*ends, earliest or now.date(), now.astimezone(zone).date()))
     accounts = _accounts(latest)
     with db.write() as tx:
         reporting.put_calendar(tx, _workdays(settings, first, now.astimezone(zone).date() + _AHEAD),

@@ -107,7 +107,7 @@ ACTION = StarTable(
     "fact_action", "one row per action decided", "What was to be done outside, what became of it, and the proof.",
     ("action_key",), (
         _C("action_key", _T, "The idempotency key, unique for ever."),
-        _C("enrollment_id", _T, "The enrollment that it belongs to."),
+        _C("enrollment_id", _T, "The enrollment that it belongs to; of facts written back, writeback/account."),
         _C("playbook_id", _T, "The playbook."),
         _C("account_id", _T, "The account."),
         _C("connection", _T, "Where it goes."),

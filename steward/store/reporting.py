@@ -36,11 +36,20 @@ TYPES: Mapping[FieldType, pl.DataType] = {
 
 # ---- what tabulate writes ----
 
-def days(tx: Connection) -> dict[date, datetime]:
-    """When what is kept of each day was known."""
-    table = report_account_day
-    found = tx.execute(select(table.c.day, func.max(table.c.known_at)).group_by(table.c.day))
-    return {date.fromisoformat(day): from_text(known_at) for day, known_at in found}
+def known_of(tx: Connection, days: Collection[date]) -> dict[date, datetime]:
+    """When what is kept of each of `days` was known; absent where nothing is. All rows of a day are of one instant."""
+    table, found = report_account_day.c, {}
+    for day in days:                           # one look into the index each: a year of days has millions of rows
+        at = tx.scalar(select(table.known_at).where(table.day == day.isoformat()).limit(1))
+        if at is not None:
+            found[day] = from_text(at)
+    return found
+
+
+def first_day(tx: Connection) -> date | None:
+    """The earliest day that is kept."""
+    day = tx.scalar(select(func.min(report_account_day.c.day)))
+    return date.fromisoformat(day) if day else None
 
 
 def put_day(tx: Connection, day: date, frame: pl.DataFrame) -> int:

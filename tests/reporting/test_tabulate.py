@@ -193,7 +193,8 @@ def test_a_company_of_another_zone(database: Database) -> None:
                         datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
     tabulate(database, Settings(company=Company(timezone="Pacific/Auckland")), datetime(2026, 3, 31, 23, tzinfo=UTC))
     with database.read() as tx:
-        assert list(reporting.days(tx)) == [date(2026, 4, 1)]
+        assert reporting.first_day(tx) == date(2026, 4, 1)
+        assert list(reporting.known_of(tx, [date(2026, 3, 31), date(2026, 4, 1)])) == [date(2026, 4, 1)]
 
 
 def test_two_at_once_write_one_after_the_other(told: Any) -> None:

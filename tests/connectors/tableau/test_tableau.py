@@ -171,6 +171,23 @@ def test_a_later_version_of_the_star_is_published_over_it(sandbox: TableauSandbo
     assert len(sandbox._sources) == 1
 
 
+def test_a_sandbox_that_is_started_anew_remembers(tmp_path: Path, days: Any) -> None:
+    """The demo may be stopped and gone on with: what was published stands, and its keys are used."""
+    action = days({march(1): "10.00"})
+    receipts = []
+    for _ in range(2):
+        with TableauSandbox(tmp_path / "state", now=lambda: NOW) as started:
+            assert isinstance(started, TableauSandbox)
+            chosen = TableauSettings(**started.settings())
+            sink = CONNECTOR.connect(chosen, Tools(now=lambda: NOW, sleep=lambda _: None, deadline_s=20.0)).sink
+            assert sink
+            receipts.append(sink.deliver(action, KEY))
+
+    assert receipts[0].external_id == receipts[1].external_id
+    assert started.rows(NAME)["arr"].to_list() == [Decimal("10.00")]
+    assert len([effect for effect in started.ledger if effect.key == KEY]) == 1
+
+
 def test_the_project_at_the_top_is_meant(sandbox: TableauSandbox, sink: Any, days: Any) -> None:
     """Names repeat below; a data source of another project is not ours."""
     sink().deliver(days({march(1): "10.00"}), KEY)
