@@ -111,7 +111,7 @@ SHAPES: Mapping[str, Shape] = {
             "status": ("IsClosed", "StatusId__gr.Name", "Status"), "due_on": ("DueDate",),
             "owner_external_id": ("OwnerId",),
         },
-        besides=("CtaId",),
+        beside=Beside("call_to_action", "Gsid", "CtaId"), besides=("CtaId",),
     ),
     "milestones": Shape(
         Noun.MILESTONE, "call_to_action",

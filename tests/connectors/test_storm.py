@@ -44,8 +44,6 @@ STILL: dict[str, date] = {}
 UNTOLD = {
     # No word is said when the contact of an answer moves to another company.
     ("hubspot", "survey_responses"): "unexplained",
-    # A task of a CTA that goes to another company with it is not changed itself.
-    ("gainsight", "cta_tasks"): "unexplained",
     # PX tells of no deletions; connectors/gainsight_px/README.md says what to do.
     ("gainsight_px", "accounts"): "not_at_source", ("gainsight_px", "contacts"): "not_at_source",
 }
