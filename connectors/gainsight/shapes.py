@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from steward.model.records import Noun
 
+CTAS = "call_to_action"
 LOG = ("record_delete_log", "record_delete_log_high_volume")
 
 
@@ -96,7 +97,7 @@ SHAPES: Mapping[str, Shape] = {
         besides=("Person_ID", "Person_ID__gr.FirstName", "Person_ID__gr.LastName"),
     ),
     "tasks": Shape(
-        Noun.TASK, "call_to_action",
+        Noun.TASK, CTAS,
         {
             "account_external_id": ("CompanyId",), "subject": ("Name",), "status": ("IsClosed",),
             "due_on": ("DueDate",),
@@ -111,10 +112,10 @@ SHAPES: Mapping[str, Shape] = {
             "status": ("IsClosed", "StatusId__gr.Name", "Status"), "due_on": ("DueDate",),
             "owner_external_id": ("OwnerId",),
         },
-        beside=Beside("call_to_action", "Gsid", "CtaId"), besides=("CtaId",),
+        beside=Beside(CTAS, "Gsid", "CtaId"), besides=("CtaId",), gone=("log", "ctas"),
     ),
     "milestones": Shape(
-        Noun.MILESTONE, "call_to_action",
+        Noun.MILESTONE, CTAS,
         {
             "account_external_id": ("CompanyId",), "plan": ("CtaGroupId__gr.Name",), "name": ("Name",),
             "position": ("Position__gc",), "due_on": ("DueDate",), "reached_on": ("ClosedDate",),

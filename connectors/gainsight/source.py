@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from connectors.gainsight.mapping import Reader
 from connectors.gainsight.schema import Schemas
 from connectors.gainsight.scores import Scores
 from connectors.gainsight.settings import GainsightSettings
-from connectors.gainsight.shapes import LOG, SHAPES
+from connectors.gainsight.shapes import CTAS, LOG, SHAPES
 from connectors.gainsight.walking import Walker
 from steward.contracts import Cursor, Page, SourceField, Tools
 from steward.model.errors import AccessDenied
@@ -130,15 +130,20 @@ class _Pull:
         beside = self._beside
         assert beside
         for rows, walk, over in self._walker(beside.object_name, (beside.theirs,)).pages(place.walk("beside")):
-            ids = sorted({reading.text(row.get(beside.theirs)) for row in rows} - {""})
-            records: list[Record] = []
-            refusals: list[Refusal] = []
-            for start in range(0, len(ids), _AT_ONCE):
-                for found in self._rows.among(beside.ours, ids[start:start + _AT_ONCE]):
-                    read_, refused = self._read(found)
-                    records += read_
-                    refusals += refused
-            yield records, refusals, place.at("beside", walk), over
+            yield *self._read_beside(row.get(beside.theirs) for row in rows), place.at("beside", walk), over
+
+    def _read_beside(self, theirs: Iterable[object]) -> tuple[list[Record], list[Refusal]]:
+        """The stream's rows that show something of those of the other object."""
+        assert self._beside
+        ids = sorted(set(map(reading.text, theirs)) - {""})
+        records: list[Record] = []
+        refusals: list[Refusal] = []
+        for start in range(0, len(ids), _AT_ONCE):
+            for found in self._rows.among(self._beside.ours, ids[start:start + _AT_ONCE]):
+                read_, refused = self._read(found)
+                records += read_
+                refusals += refused
+        return records, refusals
 
     def _read(self, rows: Sequence[Row]) -> tuple[list[Record], list[Refusal]]:
         companies = [reading.text(row.get("Gsid")) for row in rows if row.get("Gsid")]
@@ -175,7 +180,10 @@ class _Pull:
             rows = self._client.cockpit_page(_CTAS_GONE, ("Gsid", "Name", "ModifiedDate"), (), place.page)
             over = len(rows) < MOST_ON_COCKPIT_PAGE
             place = replace(place, page=place.page + 1)
-            yield self._tombstones(rows, "Gsid", "ModifiedDate"), refusals, place, over
+            if self._beside and self._beside.object_name == CTAS:     # what is left of it is ours, not the CTA
+                yield *self._read_beside(row.get("Gsid") for row in rows), place, over
+            else:
+                yield self._tombstones(rows, "Gsid", "ModifiedDate"), refusals, place, over
             refusals = []
 
     def _activities_gone(self, place: Place) -> Iterator[_Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,9 +13,9 @@ from connectors.gainsight_px.days import Days, days_since
 from connectors.gainsight_px.mapping import Reader, modified_at
 from connectors.gainsight_px.reading import instant, milliseconds
 from connectors.gainsight_px.settings import GainsightPxSettings
-from connectors.gainsight_px.shapes import SHAPES
-from steward.contracts import Cursor, Page, Tools
-from steward.model.errors import ConfigError
+from connectors.gainsight_px.shapes import CUSTOM, SHAPES
+from steward.contracts import Cursor, Page, SourceField, Tools
+from steward.model.errors import ConfigError, GiveUp
 from steward.model.records import Record, Refusal
 
 _MOST_TRIES = 3
@@ -63,16 +63,28 @@ class GainsightPxSource:
 
     def _list(self, stream: str, after: Cursor | None) -> Iterator[Page]:
         place = _place(after)
+        schema = {} if place.began else self._schema(stream)
         place = replace(place, began=place.began or milliseconds(self._tools.now()))
         for left in reversed(range(_MOST_TRIES)):
             try:
                 for page, reached in self._scrolled(stream, place):
                     place = reached
-                    yield page
+                    yield replace(page, schema=schema)
+                    schema = {}
                 return
             except ScrollLost as lost:
                 if not left:
                     raise lost.error from None
+
+    def _schema(self, stream: str) -> Mapping[str, Mapping[str, SourceField]]:
+        """The custom attributes of accounts, where the key may see them; PX's own fields do not change."""
+        if stream != "accounts":
+            return {}
+        try:
+            known = self._client.attributes()
+        except GiveUp:
+            return {}
+        return {"account": {f"{CUSTOM}.{name}": SourceField(kind) for name, kind in known.items()}}
 
     def _scrolled(self, stream: str, place: _Place) -> Iterator[tuple[Page, _Place]]:
         """Pages in the order of changes, and where the list stands after each."""

@@ -348,3 +348,18 @@ def test_the_fields_that_there_are_are_told_once(sandbox: GainsightSandbox, conn
     assert len(told) == 1
     assert told[0]["Company"]["Risk__gc"] == SourceField("PICKLIST", ("High", "Low", "Medium"))
     assert told[0]["Company"]["Employees"] == SourceField("NUMBER")
+
+
+def test_a_task_goes_with_its_cta(sandbox: GainsightSandbox, connect: Connect) -> None:
+    """The account stands at the CTA; whatever becomes of it does not change the task."""
+    sandbox.load("call_to_action", [{"Gsid": f"1S01{place}", "Name": "Call", "CompanyId": company_id(1), "ModifiedDate": LONG_AGO}
+                                    for place in range(3)])
+    sandbox.load("cs_task", [{"Gsid": f"1S02{place}", "Name": "Prepare", "CtaId": f"1S01{place}", "ModifiedDate": LONG_AGO}
+                             for place in range(3)])
+    done = pull(connect(), "cta_tasks")
+    sandbox.load("call_to_action", [{"Gsid": "1S010", "CompanyId": company_id(2), "ModifiedDate": sandbox.now()}])
+    sandbox.tenant.delete("call_to_action", "1S011", sandbox.milliseconds())
+    again = records(pull(connect(), "cta_tasks", done[-1].cursor))
+
+    assert {name: each.values.get("account_external_id") for name, each in {**records(done), **again}.items()} == {
+        "1S020": company_id(2), "1S021": None, "1S022": company_id(1)}

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from connectors.gainsight_px.sandbox import GainsightPxSandbox
 from connectors.gainsight_px.sandbox_seed import TAG, account_id
-from steward.contracts import Connection, Cursor, Page, Refetch
+from steward.contracts import Connection, Cursor, Page, Refetch, SourceField
 from steward.kit.sandbox import Fault, Reply, Request, Weather
 from steward.model.errors import AccessDenied, ConfigError, TryAgain, Unavailable
 from steward.model.records import Record
@@ -133,7 +133,8 @@ def test_px_may_give_fewer_than_it_was_asked_for(sandbox: GainsightPxSandbox, co
 def test_a_page_that_was_cut_on_the_way_is_no_end(sandbox: GainsightPxSandbox, connect: Connect) -> None:
     """Else the accounts after it are never read."""
     sandbox.load("accounts", [account(number) for number in range(6)])
-    sandbox.alter = lambda _, reply: Reply(reply.status, {**reply.body, "scrollId": None})
+    sandbox.alter = lambda request, reply: (
+        Reply(200, {**reply.body, "scrollId": None}) if request.path == "/v1/accounts" else reply)
     with pytest.raises(Unavailable, match="ended after 3 of 6 rows"):
         pull(connect(page_size=3))
 
@@ -385,3 +386,14 @@ def test_one_row_is_asked_for_by_its_id(sandbox: GainsightPxSandbox, connect: Co
     for stream in ("accounts", "contacts"):
         assert set(records(source.fetch(stream, [name, "nobody", "no/body"]))) == {name}
     assert not list(source.fetch("daily", [name]))
+
+
+def test_the_attributes_that_there_are_are_told_once(sandbox: GainsightPxSandbox, connect: Connect) -> None:
+    """A key that may not see them reads accounts all the same."""
+    sandbox.seed(9)
+    told = [page.schema for page in pull(connect(page_size=2)) if page.schema]
+    assert [sorted(each["account"]) for each in told] == [[f"customAttributes.{name}" for name in ("kickoff", "pilot", "seats", "tier")]]
+    assert told[0]["account"]["customAttributes.seats"] == SourceField("NUMBER")
+
+    sandbox.faults.append(Fault("status", on="attributes", status=403, times=9))
+    assert len(records(pull(connect()))) == 9
