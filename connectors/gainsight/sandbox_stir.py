@@ -53,9 +53,10 @@ def _come_late(sandbox: GainsightSandbox, chance: random.Random) -> str | None:
     row = _any(sandbox, "company", chance)
     if row is None:
         return None
+    before = dict(row)
     row["Seats__gc"] = chance.randint(1, 500)
     _touch("company", row, max(sandbox.milliseconds() - chance.randint(1000, LATE_MS), row["ModifiedDate"]))
-    sandbox.tenant.hidden.add(row["Gsid"])
+    sandbox.tenant.hidden[row["Gsid"]] = before
     return f"company {row['Gsid']} shows late"
 
 

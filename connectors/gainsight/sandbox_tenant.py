@@ -26,13 +26,13 @@ class Said(Exception):
 class Tenant:
     """Rows by object and Gsid; times are milliseconds since 1970, as Gainsight keeps them.
 
-    `hidden` rows are not found by queries yet. `zone` is that in which times of filters are read that name none.
+    `hidden` rows are still found as they were. `zone` is that in which times of filters are read that name none.
     """
 
     def __init__(self) -> None:
         self.fields: dict[str, dict[str, str]] = {name: dict(kind.fields) for name, kind in KINDS.items()}
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in KINDS}
-        self.hidden: set[str] = set()
+        self.hidden: dict[str, Row] = {}
         self.gone_ctas: dict[str, Row] = {}
         self.gone_activities: dict[str, Row] = {}
         self.zone = "UTC"
@@ -118,7 +118,7 @@ class Tenant:
 
     def _visible(self, kind: Kind) -> Iterator[Row]:
         rows = self.of(kind.name)
-        return (row for row_id, row in rows.items() if row_id not in self.hidden)
+        return (self.hidden.get(row_id, row) for row_id, row in rows.items())
 
     def _selected(self, name: str, row: Row, select: Sequence[str]) -> Row:
         return {path: self.value(name, row, path) for path in select}

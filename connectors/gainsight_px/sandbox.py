@@ -48,7 +48,7 @@ class GainsightPxSandbox(Sandbox):
     def __init__(self, state_dir: Path | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(state_dir, now)
         self.rows: dict[str, dict[str, Row]] = {name: {} for name in _KEYS}
-        self.hidden: set[str] = set()                        # accounts whose last change does not show yet
+        self.hidden: dict[str, Row] = {}                     # accounts of which lists have the last change not yet
         self.scrolls = lists.Scrolls()
         self.elsewhere, self.per_second, self._quota_calls = False, 0, 0
         self._calls: deque[datetime] = deque()
@@ -137,7 +137,7 @@ class GainsightPxSandbox(Sandbox):
 
     @route("GET", "/v1/accounts")
     def list_accounts(self, request: Request) -> Reply:
-        rows = [row for name, row in self.rows["accounts"].items() if name not in self.hidden]
+        rows = [self.hidden.get(name, row) for name, row in self.rows["accounts"].items()]
         return self._list(request, rows, "accounts")
 
     @route("GET", "/v1/users")

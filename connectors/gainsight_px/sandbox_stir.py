@@ -56,9 +56,9 @@ def _come_late(sandbox: GainsightPxSandbox, chance: random.Random) -> str | None
     row = _any(sandbox, "accounts", chance)
     if row is None:
         return None
+    sandbox.hidden[row["id"]] = dict(row)
     late = milliseconds(sandbox.now()) - chance.randint(1000, LATE_MS)
     row.update(numberOfEmployees=chance.randint(1, 9999), lastModifiedDate=max(late, row["lastModifiedDate"]))
-    sandbox.hidden.add(row["id"])
     return f"account {row['id']} shows late"
 
 
@@ -102,12 +102,16 @@ def _add_attribute(sandbox: GainsightPxSandbox, chance: random.Random) -> str | 
 
 
 def _change_type(sandbox: GainsightPxSandbox, chance: random.Random) -> str | None:
-    """A number that comes as text from now on."""
-    row = _any(sandbox, "accounts", chance)
-    if row is None:
+    """An attribute of numbers is deleted and made anew as text."""
+    known = sandbox.rows["attributes"].get("seats")
+    if known is None:
         return None
-    row.update(numberOfEmployees=f"about {chance.randint(1, 999)}", lastModifiedDate=milliseconds(sandbox.now()))
-    return f"account {row['id']} has its employees in words"
+    known["type"] = "STRING"
+    for row in sandbox.rows["accounts"].values():
+        if "seats" in row.get("customAttributes", {}):
+            row["customAttributes"] = {**row["customAttributes"], "seats": f"about {chance.randint(1, 999)}"}
+            row["lastModifiedDate"] = milliseconds(sandbox.now())
+    return "the seats of every account are in words"
 
 
 def _expire(sandbox: GainsightPxSandbox, _: random.Random) -> str | None:
