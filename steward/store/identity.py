@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from steward.model.records import Noun
-from steward.store import bulk, review
+from steward.store import bulk, recheck, review
 from steward.store.database import alone
 from steward.store.instants import from_text, to_text
 from steward.store.matching import ExternalId, Group, Matches, Seen, match
@@ -45,11 +45,14 @@ class AccountRow:
 
 
 def resolve(tx: Connection, now: datetime, truth: Truth | None = None, order: Sequence[str] = ()) -> Resolved:
-    """Give every account record its account. Running it again changes nothing.
+    """Give every account record its account. Running it again changes nothing, and costs nothing.
 
     order: the connections as the settings list them; `truth` goes before it, for the names.
     """
     alone(tx, "identity")
+    settings = recheck.as_mark(sorted((truth or {}).items()), list(order))
+    if not recheck.is_needed(tx, settings):
+        return Resolved()
     known = _Known.load(tx)
     seen = _seen(tx, order)
     matches = match(
@@ -65,6 +68,7 @@ def resolve(tx: Connection, now: datetime, truth: Truth | None = None, order: Se
     added = review.propose(
         tx, companies, doubts, account_of=work.account_of, apart=known.apart, now=now, look_for=work.changed_names
     )
+    recheck.done(tx, settings)
     return Resolved(len(work.minted), len(work.merged), work.matched, len(work.renamed), added)
 
 
@@ -137,13 +141,14 @@ def ids_of(tx: Connection, account_id: str) -> list[ExternalId]:
     return sorted((row.connection, row.external_id) for row in rows)
 
 
-def mint(id_: ExternalId, taken: Iterable[str] = ()) -> str:
+def mint(id_: ExternalId, taken: Container[str] = ()) -> str:
     """The account id that follows from the first external id: "acct_" and 12 letters or digits."""
-    number, used = 1, set(taken)
+    number = 1
     while True:
         source = f"{id_[0]}/{id_[1]}" + (f"/{number}" if number > 1 else "")
-        minted = "acct_" + base64.b32encode(hashlib.sha256(source.encode()).digest())[:12].decode().lower()
-        if minted not in used:
+        # Twelve letters of base 32 are sixty bits: ten bytes are enough to be written.
+        minted = "acct_" + base64.b32encode(hashlib.sha256(source.encode()).digest()[:10])[:12].decode().lower()
+        if minted not in taken:
             return minted
         number += 1
 
@@ -152,19 +157,14 @@ def move(
     tx: Connection, ids: Sequence[ExternalId], account_id: str, how: str, now: str
 ) -> None:
     """Point external ids at `account_id`, from wherever they pointed before."""
-    if ids:
-        tx.execute(_POINT, [
-            {"connection": connection, "external_id": external_id, "account_id": account_id, "how": how, "now": now}
-            for connection, external_id in sorted(ids)
-        ])
+    bulk.upsert(tx, identity, [(*id_, account_id, how, now) for id_ in sorted(ids)], _POINT)
+    recheck.doubt(tx)
 
 
-_POINT = text("""
-    INSERT INTO identity (connection, external_id, account_id, how, matched_at)
-    VALUES (:connection, :external_id, :account_id, :how, :now)
+_POINT = """
     ON CONFLICT (connection, external_id) DO UPDATE SET
         account_id = excluded.account_id, how = excluded.how, matched_at = excluded.matched_at
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,27 +178,27 @@ class _Entry:
 def _seen(tx: Connection, order: Sequence[str]) -> list[_Entry]:
     """Every account record, of the best connection first."""
     rank = {connection: place for place, connection in enumerate(order)}
-    rows = tx.execute(select(
-        record.c.connection, record.c.external_id, record.c.deleted, record.c.merged_into, record.c.modified_at,
-        record.c.body,
-    ).where(record.c.noun == Noun.ACCOUNT.value)).fetchall()
-    ordered = sorted(rows, key=lambda row: (rank.get(row.connection, len(rank)), row.connection, row.external_id))
-    return [_entry(row) for row in ordered]
+    rows = bulk.fetch(tx, """
+        SELECT connection, external_id, deleted, merged_into, modified_at, body FROM record WHERE noun = 'account'
+    """)
+    rows.sort(key=lambda row: (rank.get(row[0], len(rank)), row[0], row[1]))
+    return [_entry(*row) for row in rows]
 
 
-def _entry(row: Any) -> _Entry:
-    values: dict[str, Any] = orjson.loads(row.body)
+def _entry(  # noqa: PLR0917  the columns of a row
+    connection: str, external_id: str, deleted: int, merged_into: str | None, modified_at: str | None, body: str,
+) -> _Entry:
+    values: dict[str, Any] = orjson.loads(body)
     links = tuple(sorted(
         (name.removeprefix("id_in."), value.strip()) for name, value in values.items()
         if name.startswith("id_in.") and 0 < len(value.strip()) <= 255 and value.isprintable()
-    )) if '"id_in.' in row.body else ()
+    )) if '"id_in.' in body else ()
     seen = Seen(
-        (row.connection, row.external_id), live=not row.deleted and row.merged_into is None,
-        merged_into=row.merged_into,
+        (connection, external_id), live=not deleted and merged_into is None, merged_into=merged_into,
         name=values.get("name", ""), domain=normal_domain(values.get("domain")),
-        links=tuple(link for link in links if link[0] != row.connection),
+        links=tuple([link for link in links if link[0] != connection]),
     )
-    return _Entry(seen, row.modified_at or "")
+    return _Entry(seen, modified_at or "")
 
 
 @dataclass(slots=True)
@@ -214,9 +214,10 @@ class _Known:
     def load(cls, tx: Connection) -> _Known:
         account_of: dict[ExternalId, str] = {}
         how: dict[ExternalId, str] = {}
-        for row in tx.execute(select(identity)):
-            account_of[row.connection, row.external_id] = row.account_id
-            how[row.connection, row.external_id] = row.how
+        for connection, external_id, account_id, known_how in bulk.fetch(
+                tx, "SELECT connection, external_id, account_id, how FROM identity"):
+            account_of[connection, external_id] = account_id
+            how[connection, external_id] = known_how
         apart: dict[ExternalId, set[str]] = {}
         for row in tx.execute(select(kept_apart)):
             apart.setdefault((row.connection, row.external_id), set()).add(row.account_id)
@@ -262,7 +263,7 @@ class _Changes:
         for id_, account_id in self._known.account_of.items():
             self._ids_of.setdefault(account_id, []).append(id_)
         for group in self._matches.groups():
-            members = sorted(group.ids, key=place.__getitem__)
+            members = sorted(group.ids, key=place.__getitem__) if len(group.ids) > 1 else list(group.ids)
             founder = None
             if group.head is None:
                 if not group.live:
@@ -277,7 +278,8 @@ class _Changes:
 
     def _absorb(self, group: Group) -> None:
         head = group.head or ""
-        losers = {self._known.account_of[id_] for id_ in group.ids if id_ in self._known.account_of} - {head}
+        losers = {self._known.account_of[id_] for id_ in group.ids if id_ in self._known.account_of}
+        losers.discard(head)
         for loser in sorted(losers):
             ids = sorted(self._ids_of.get(loser, []))
             self.merged[loser] = (head, ids)
@@ -287,7 +289,7 @@ class _Changes:
     def point_links(self) -> None:
         """Ids without a record of their own, as a product's: they follow the record that names them."""
         for link, claimants in sorted(self._matches.pure.items()):
-            owners = list(dict.fromkeys(self.account_of[claimant] for claimant in claimants))
+            owners = list(dict.fromkeys([self.account_of[claimant] for claimant in claimants]))
             mine = self.account_of.get(link)
             if mine not in owners and not (mine and self._known.how.get(link) == "person"):
                 self._point(link, owners[0], "id")
@@ -321,19 +323,14 @@ class _Changes:
 
     def write(self, tx: Connection) -> None:
         if self.minted:
-            tx.execute(account.insert(), [
-                {"id": id_, "name": name, "created_at": self._now} for id_, name in sorted(self.minted.items())
-            ])
+            bulk.upsert(tx, account, [
+                (id_, name, self._now, None, None) for id_, name in sorted(self.minted.items())], "")
         for account_id, name in sorted(self.renamed.items()):
             tx.execute(update(account).where(account.c.id == account_id).values(name=name))
         for loser, (survivor, ids) in sorted(self.merged.items()):
             mark_merged(tx, loser, survivor, ids)
-        if self.how:
-            tx.execute(_POINT, [
-                {"connection": id_[0], "external_id": id_[1], "account_id": self.account_of[id_], "how": how,
-                 "now": self._now}
-                for id_, how in sorted(self.how.items())
-            ])
+        bulk.upsert(tx, identity, [
+            (*id_, self.account_of[id_], how, self._now) for id_, how in sorted(self.how.items())], _POINT)
 
 
 def mark_merged(tx: Connection, loser: str, survivor: str, ids: Sequence[ExternalId]) -> None:

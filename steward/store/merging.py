@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Connection, delete, select, text, update
 
 from steward.model.errors import RecordRejected
-from steward.store import review
+from steward.store import recheck, review
 from steward.store.database import alone
 from steward.store.identity import account_of, current, ids_of, mark_merged, mint, move
 from steward.store.instants import to_text
@@ -139,6 +139,7 @@ def _keep_apart(
     ]
     if rows:
         tx.execute(_KEEP_APART, rows)
+        recheck.doubt(tx)
 
 
 def _let_together(tx: Connection, ids: Iterable[ExternalId], account_ids: Sequence[str]) -> None:

@@ -22,14 +22,19 @@ _LEGAL = frozenset((
     "gmbh", "mbh", "ag", "kg", "ug", "se", "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "oyj", "ab", "as",
     "asa", "aps", "sl", "slu", "pty", "pvt", "pte", "kk", "sro", "zoo", "the", "and",
 ))
+_NO_LETTER = re.compile("[^a-z0-9]+")
+_PLAIN_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 def normal_domain(said: object) -> str | None:
     """ "acme.com" of "https://www.Acme.com/about"; None where it is no domain or one that everybody may have."""
     if not isinstance(said, str):
         return None
-    host = re.sub(r"^[a-z][a-z0-9+.-]*://", "", said.strip().lower())
-    host = re.split(r"[/?#:\s]", host, maxsplit=1)[0].rsplit("@", 1)[-1].strip(".").removeprefix("www.")
+    host = said.strip().lower()
+    if not _PLAIN_HOST.fullmatch(host):
+        host = re.sub(r"^[a-z][a-z0-9+.-]*://", "", host)
+        host = re.split(r"[/?#:\s]", host, maxsplit=1)[0].rsplit("@", 1)[-1].strip(".")
+    host = host.removeprefix("www.")
     if "." not in host or len(host) > 253:
         return None
     labels = host.split(".")
@@ -39,8 +44,12 @@ def normal_domain(said: object) -> str | None:
 
 def normal_name(said: str) -> str:
     """Words in lower case without accents, punctuation and legal forms; "" where no letter is left."""
-    plain = unicodedata.normalize("NFKD", said).casefold()
-    letters = "".join(letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
+    if said.isascii():
+        letters = _NO_LETTER.sub(" ", said.lower())
+    else:
+        plain = unicodedata.normalize("NFKD", said).casefold()
+        letters = "".join(
+            letter if letter.isalnum() else " " for letter in plain if not unicodedata.combining(letter))
     words = letters.split()
     telling = [word for word in words if word not in _LEGAL]
     return " ".join(telling or words)

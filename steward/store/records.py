@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from steward.model.records import FIELDS, Noun, Record, Refusal
-from steward.store import record_body, refusals, told
+from steward.store import recheck, record_body, refusals, told
 from steward.store.instants import to_text
 from steward.store.record_body import Unstorable
 from steward.store.schema import record as table
@@ -210,6 +210,7 @@ def _write(tx: Connection, rows: dict[tuple[str, str], _Row]) -> int:
     """In the order of their keys, so that two writers never wait for one another in a ring."""
     _keep_what_was_told(tx, rows)
     ordered = [rows[key] for key in sorted(rows)]
+    recheck.before(tx, ordered)
     changed = 0
     for start in range(0, len(ordered), _AT_ONCE):
         some = ordered[start:start + _AT_ONCE]

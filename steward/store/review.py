@@ -97,15 +97,15 @@ def _alike(companies: Sequence[Company]) -> Iterator[tuple[str, str, float, str]
     """Pairs with names alike: sorted twice, read forwards and backwards, each is compared with its neighbours only."""
     from rapidfuzz import fuzz
 
-    named = [(name, company) for company in companies if (name := normal_name(company.seen.name))]
+    named = [(name, company, _head(company)) for company in companies if (name := normal_name(company.seen.name))]
     found: dict[tuple[str, str], tuple[float, Company, Company]] = {}
     readings: tuple[Callable[[str], str], ...] = (lambda name: name, lambda name: name[::-1])
     for reading in readings:
-        ordered = sorted(named, key=lambda pair: (reading(pair[0]), pair[1].seen.id))
-        for place, (name, company) in enumerate(ordered):
-            for other_name, other in ordered[place + 1:place + 1 + _NEIGHBOURS]:
-                if company.account_id == other.account_id:
-                    continue
+        ordered = sorted(named, key=lambda each: (reading(each[0]), each[1].seen.id))
+        for place, (name, company, head) in enumerate(ordered):
+            for other_name, other, other_head in ordered[place + 1:place + 1 + _NEIGHBOURS]:
+                if (head and other_head and head != other_head) or company.account_id == other.account_id:
+                    continue                # most are settled by the domains, which cost nothing to compare
                 score = fuzz.ratio(name, other_name, score_cutoff=_ALIKE)
                 if score and _comparable(name, company, other_name, other):
                     found.setdefault(_pair(company.account_id, other.account_id), (score, company, other))
@@ -122,14 +122,19 @@ def _comparable(name: str, one: Company, other_name: str, other: Company) -> boo
 
     Names in one connection and short ones must be the same to be alike.
     """
-    domain, other_domain = one.seen.domain, other.seen.domain
-    if domain and other_domain and domain.split(".", 1)[0] != other_domain.split(".", 1)[0]:
+    head, other_head = _head(one), _head(other)
+    if head and other_head and head != other_head:
         return False
     if name == other_name:
         return True
     if one.seen.id[0] == other.seen.id[0] or min(len(name), len(other_name)) < 6:
         return False
     return _numbers(name) == _numbers(other_name)
+
+
+def _head(company: Company) -> str | None:
+    """ "acme" of "acme.com"."""
+    return company.seen.domain.split(".", 1)[0] if company.seen.domain else None
 
 
 def _numbers(name: str) -> list[str]:

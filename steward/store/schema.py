@@ -103,6 +103,12 @@ identity = Table(
     Column("matched_at", String(40), nullable=False),
 )
 
+recheck = Table(
+    "recheck", metadata,
+    Column("what", String(32), primary_key=True),
+    Column("looked_with", Text),                           # the settings it was looked at with; null: look again
+)
+
 match_review = Table(
     "match_review", metadata,
     Column("left_account_id", String(40), primary_key=True),

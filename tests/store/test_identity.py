@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -417,3 +417,22 @@ def test_names_are_compared_without_form(one: str, other: str) -> None:
 def test_nonsense_is_no_domain(said: object) -> None:
     """Whatever stands in the website field of a CRM must not stop the sync."""
     assert normal_domain(said) is None
+
+
+def test_what_matching_does_not_look_at_makes_nobody_match_again(database: Database, now: datetime) -> None:
+    """A hundred thousand accounts are not read anew every quarter of an hour because one of them has more seats."""
+    def told(name: str, employees: int) -> list[Record]:
+        return [Record(Noun.ACCOUNT, "001", {"name": name, "employees": employees}, now)]
+
+    def resolved(name: str, employees: int, order: Sequence[str] = ()) -> bool:
+        with database.write() as tx:
+            tx.exec_driver_sql("DELETE FROM identity")           # seen only by who looks
+            records.upsert(tx, "crm", "accounts", told(name, employees), now)
+            identity.resolve(tx, now, None, order)
+            return identity.account_of(tx, "crm", "001") is not None
+
+    assert resolved("Acme", 10)
+    assert not resolved("Acme", 11)
+    assert resolved("Acme Inc", 11)
+    assert not resolved("Acme Inc", 12)
+    assert resolved("Acme Inc", 12, order=["crm"])
