@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from steward.contracts import BatchSink, Connection
-from steward.kit.http import failure
-from steward.kit.sandbox import Fault, Reply, Request, route
-from steward.model.actions import Action, DeliveryClass, IdempotencyKey, Receipt
-from steward.model.errors import OutcomeUnknown, RecordRejected, StewardError
+from steward.kit.sandbox import Fault
+from steward.model.actions import DeliveryClass
 from steward.pipeline.deliver import DeliverReport, deliver
 from steward.store import outbox, receipts
 
@@ -30,60 +26,12 @@ _spec.loader.exec_module(three)
 NOW, row = three.NOW, three.row
 
 
-class Vendor(three.Vendor):  # type: ignore[misc]  # loaded from beside, as tests/ is no package
-    """Takes many in one call, and answers for each; `strict` refuses all for the sake of one, as some do."""
-
-    strict = False
-
-    @route("POST", "/many/{door}")
-    def many(self, request: Request) -> Reply:
-        rows, said = request.json(), []
-        if self.strict and any(each["subject"] == "bad" for each in rows):
-            return Reply(400, {})
-        for each in rows:
-            before = self.ledger.of(each["key"]) if request.params["door"] == "keyed" else []
-            if each["subject"] in ("bad", "busy"):
-                said.append({"error": each["subject"]})
-                continue
-            made = before[0] if before else self.ledger.append("many", each["key"], each)
-            said.append({"id": str(made.number)})
-        return Reply(200, said)
-
-
-@dataclass(frozen=True, slots=True)
-class ManyDoor(three.Door):  # type: ignore[misc]  # as above
-    """A door through which many go at once."""
-
-    asked: list[int] = field(default_factory=list)
-
-    @property
-    def batches(self) -> Mapping[str, int]:
-        return {"open_cta": 20}
-
-    def deliver_many(self, actions: Sequence[tuple[Action, IdempotencyKey]]) -> Sequence[Receipt | StewardError]:
-        self.asked.append(len(actions))
-        rows = [{"key": key, "subject": action.subject} for action, key in actions]
-        if any(each["subject"] == "bug" for each in rows):
-            raise KeyError("a secret")
-        try:
-            reply = three.LINE.post(f"{self.url}/many/{self.name}", json=rows, timeout=self.timeout_s)
-        except httpx.TransportError:
-            raise OutcomeUnknown(f"{self.name}: the line broke.") from None
-        if not reply.is_success:
-            raise failure(self.name, "many", reply.status_code, reply.headers, "", write=True, now=self.now())
-        return [
-            Receipt(external_id=said["id"], delivered_at=self.now()) if "id" in said
-            else OutcomeUnknown("in doubt.") if said["error"] == "busy" else RecordRejected("refused.")
-            for said in reply.json()
-        ]
-
-
 class Bench:
     """One vendor, one outbox, one clock; every connection can take many."""
 
-    def __init__(self, db: Any, vendor: Vendor) -> None:
+    def __init__(self, db: Any, vendor: Any) -> None:
         self.db, self.vendor, self.at = db, vendor, NOW
-        self.sinks = {name: ManyDoor(vendor.url, name, self.clock, 0.5) for name in three.CLASSES}
+        self.sinks = {name: three.ManyDoor(vendor.url, name, self.clock, 0.5) for name in three.CLASSES}
         self.heard: list[str] = []
 
     def clock(self) -> Any:
@@ -115,7 +63,7 @@ class Bench:
 
 @pytest.fixture
 def bench(database: Any) -> Iterator[Bench]:
-    with Vendor() as vendor:
+    with three.Vendor() as vendor:
         yield Bench(database, vendor)
 
 
@@ -166,13 +114,11 @@ def test_one_bad_row_does_not_spoil_the_others(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", list(three.CLASSES))
 def test_a_target_that_refuses_all_for_one_is_asked_for_each(bench: Bench, name: str) -> None:
     """Which of them was bad is found out, and the others do not suffer."""
-    Vendor.strict = True
-    try:
-        rows = [*many(name, 3), row(name, "bad", subject="bad")]
-        bench.add(*rows)
-        report = bench.deliver()
-    finally:
-        Vendor.strict = False
+    bench.vendor.strict = True
+    rows = [*many(name, 3), row(name, "bad", subject="bad")]
+    bench.add(*rows)
+
+    report = bench.deliver()
 
     assert report.delivered == 4, "alone, this vendor takes it"
     assert bench.effects(rows) == [1] * 4
@@ -252,7 +198,7 @@ def test_one_row_in_doubt_is_looked_for_before_it_is_repeated(bench: Bench) -> N
 
 def test_fewer_answers_than_questions_is_a_bug_not_a_shift(bench: Bench) -> None:
     """A receipt must never be written down for the row beside."""
-    class Short(ManyDoor):
+    class Short(three.ManyDoor):
         def deliver_many(self, actions: Any) -> Any:
             return super().deliver_many(actions)[1:]
 

@@ -108,8 +108,14 @@ def began() -> float:
 
 
 @pytest.fixture
-def workers(database: Any, database_url: str, vendor: Any, began: float) -> Iterator[Workers]:
-    started = Workers("deliver", database_url, str(database.data_dir), vendor.url, str(began))
+def many() -> str:
+    """One at a time; "many": as many as the target takes in one call."""
+    return ""
+
+
+@pytest.fixture
+def workers(database: Any, database_url: str, vendor: Any, began: float, many: str) -> Iterator[Workers]:
+    started = Workers("deliver", database_url, str(database.data_dir), vendor.url, str(began), *filter(None, [many]))
     yield started
     started.close()
 
@@ -133,8 +139,9 @@ def stored(db: Any) -> list[OutboxRow]:
         return outbox.list_(tx, limit=100_000)
 
 
+@pytest.mark.parametrize("many", ["", "many"])
 def test_workers_killed_at_random_lose_nothing_and_double_nothing(
-    database: Any, vendor: Any, workers: Workers, began: float,
+    database: Any, vendor: Any, workers: Workers, began: float, many: str,
 ) -> None:
     """The promise of the whole hub: kill -9 at any instant, under faults, with two workers at once."""
     chance = random.Random(SEED)
@@ -158,7 +165,7 @@ def test_workers_killed_at_random_lose_nothing_and_double_nothing(
         threading.Event().wait(chance.uniform(0, 0.2))
         kills += workers.kill_all()
         with database.read() as tx:
-            hits += len(outbox.list_(tx, "sending"))
+            hits += sum(each.connection != "messages" for each in outbox.list_(tx, "sending"))  # its journal says more
     vendor.faults.clear()
     finish(database, vendor, began)
 

@@ -11,8 +11,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from steward.contracts import Connection, Connector
 from steward.kit.http import failure
 from steward.kit.sandbox import Reply, Request, Sandbox, route
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey, OpenCta, Receipt
-from steward.model.errors import OutcomeUnknown, RateLimited, Unavailable
+from steward.model.errors import OutcomeUnknown, RateLimited, RecordRejected, StewardError, Unavailable
 from steward.pipeline.deliver import deliver
 from steward.pipeline.receive import InboxWriter
 from steward.store import outbox
@@ -41,6 +41,7 @@ class Vendor(Sandbox):
     """`keyed` enforces a unique key, `tasks` can be searched by one, `messages` knows none."""
 
     name = "vendor"
+    strict = False
 
     @route("PUT", "/keyed")
     def upsert(self, request: Request) -> Reply:
@@ -58,6 +59,21 @@ class Vendor(Sandbox):
     def search(self, request: Request) -> Reply:
         found = self.ledger.of(request.query["key"])
         return Reply(200, [{"id": str(effect.number)} for effect in found])
+
+    @route("POST", "/many/{door}")
+    def many(self, request: Request) -> Reply:
+        """Several in one call, with an answer for each; `strict` refuses all for the sake of one, as some do."""
+        rows, said = request.json(), []
+        if self.strict and any(each["subject"] == "bad" for each in rows):
+            return Reply(400, {})
+        for each in rows:
+            before = self.ledger.of(each["key"]) if request.params["door"] == "keyed" else []
+            if each["subject"] in ("bad", "busy"):
+                said.append({"error": each["subject"]})
+                continue
+            made = before[0] if before else self.ledger.append("many", each["key"], each)
+            said.append({"id": str(made.number)})
+        return Reply(200, said)
 
     def _made(self, number: int) -> Reply:
         return Reply(201, {"id": str(number)})
@@ -98,13 +114,46 @@ class Door:
         raise failure(self.name, method, reply.status_code, reply.headers, "", write=write, now=self.now())
 
 
+@dataclass(frozen=True, slots=True)
+class ManyDoor(Door):
+    """A door through which many go at once. `asked`: how many at each time."""
+
+    asked: list[int] = field(default_factory=list)
+
+    @property
+    def batches(self) -> Mapping[str, int]:
+        return {"open_cta": 20}
+
+    def deliver_many(self, actions: Sequence[tuple[Action, IdempotencyKey]]) -> Sequence[Receipt | StewardError]:
+        self.asked.append(len(actions))
+        rows = [{"key": key, "subject": action.subject} for action, key in actions if isinstance(action, OpenCta)]
+        if any(each["subject"] == "bug" for each in rows):
+            raise KeyError("a secret")
+        try:
+            reply = LINE.post(f"{self.url}/many/{self.name}", json=rows, timeout=self.timeout_s)
+        except httpx.ConnectError:
+            raise Unavailable(f"{self.name} does not answer.") from None
+        except httpx.TransportError:
+            raise OutcomeUnknown(f"{self.name}: the line broke.") from None
+        if not reply.is_success:
+            raise failure(self.name, "many", reply.status_code, reply.headers, "", write=True, now=self.now())
+        return [
+            Receipt(external_id=said["id"], delivered_at=self.now()) if "id" in said
+            else OutcomeUnknown("in doubt.") if said["error"] == "busy" else RecordRejected("refused.")
+            for said in reply.json()
+        ]
+
+
 class AlwaysBusy(Door):
     def deliver(self, action: Action, key: IdempotencyKey) -> Receipt:
         raise RateLimited("busy", 1.0)
 
 
-def connections(url: str, now: Callable[[], datetime], timeout_s: float = 1.0) -> dict[str, Connection]:
-    return {name: Connection(sink=Door(url, name, now, timeout_s)) for name in CLASSES}
+def connections(
+    url: str, now: Callable[[], datetime], timeout_s: float = 1.0, *, many: bool = False,
+) -> dict[str, Connection]:
+    made = ManyDoor if many else Door
+    return {name: Connection(sink=made(url, name, now, timeout_s)) for name in CLASSES}
 
 
 def connectors() -> dict[str, Connector]:
@@ -131,14 +180,14 @@ def fast_clock(began: float) -> Callable[[], datetime]:
     return lambda: NOW + timedelta(seconds=(time.time() - began) * SPEED)
 
 
-def work(database_url: str, data_dir: str, vendor_url: str, began: str) -> None:
-    """Deliver until nothing is open."""
+def work(database_url: str, data_dir: str, vendor_url: str, began: str, many: str = "") -> None:
+    """Deliver until nothing is open; `many`: several in one call."""
     clock = fast_clock(float(began))
     db = Database.open(database_url, Path(data_dir))
     say({"ready": os.getpid()})
     while True:
         report = deliver(
-            db, connections(vendor_url, clock), connectors(), clock, lambda seconds: time.sleep(seconds / SPEED), limit=20,
+            db, connections(vendor_url, clock, many=bool(many)), connectors(), clock, lambda seconds: time.sleep(seconds / SPEED), limit=20,
         )
         say({"pid": os.getpid(), **{name: value for name, value in asdict(report).items() if name != "next_due_at"}})
         with db.read() as tx:
