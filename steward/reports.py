@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,13 @@ def export(
     chosen(tables)                          # a name that is wrong, before anything is done
     tabulate(hub)
     return view.export(hub.db, folder, format_, hub.clock(), tables=tables, since=since)
+
+
+def due(hub: Hub) -> Mapping[str, datetime]:
+    """By connection that has something to get, since when. Raises ConfigError where `publish` is wrong."""
+    from steward.pipeline import publish as verb
+
+    return verb.due(hub.db, hub.settings, hub.connectors, hub.clock())
 
 
 def publish(

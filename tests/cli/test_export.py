@@ -65,11 +65,15 @@ def test_publish_tells_what_it_sent_and_what_it_could_not(company: Path, steward
             "  powerbi:\n    connector: powerbi\n    settings:\n",
             *(f"      {name}: {json.dumps(value)}\n" for name, value in sandbox.settings().items()),
             "publish:\n  powerbi: {tables: [dim_account, dim_person]}\n")))
+        before = steward("doctor").out
         first, again, anew = steward("publish"), steward("publish"), steward("publish", "--now", "--json")
+        after = steward("doctor").out
         sandbox.expire_tokens()
         sandbox.allow = lambda request: sandbox.error(403)      # type: ignore[method-assign]  # the membership is gone
         refused = steward("publish", "--now")
 
+    assert "publish to powerbi: due (steward publish)" in before
+    assert "publish to powerbi: queued for its period" in after
     assert first.code == 0
     assert "published 2 tables, 0 need you" in first.out
     assert len(sandbox.rows("dim_account")) == 3

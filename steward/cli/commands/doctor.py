@@ -52,6 +52,7 @@ def _look(hub: Hub) -> Iterator[Finding]:
         except StewardError as error:
             yield Finding(f"{name}: reach it", False, str(error))
     yield from _written_back(hub)
+    yield from _published(hub)
     status = views.sync_status(hub.db, hub.clock(), hub.connectors)
     for stream in status.streams:
         if stream.trouble:
@@ -114,6 +115,24 @@ def _written_back(hub: Hub) -> Iterator[Finding]:
             f"write back {each.fact} to {each.connection} {each.field}: {each.unchanged} stand there, {waits} wait, "
             f"{each.unknown} not known, {each.failed} refused", not each.failed,
             "See why with: steward outbox list --state failed; then try one again with: steward outbox retry KEY")
+
+
+def _published(hub: Hub) -> Iterator[Finding]:
+    """Whether what `publish` names can be published, and is."""
+    from steward import reports
+    from steward.contracts import Finding
+    from steward.model.errors import ConfigError
+
+    if not hub.settings.publish:
+        return
+    try:
+        waiting = reports.due(hub)
+    except ConfigError as error:
+        yield Finding("publish of steward.yaml", False, str(error))
+        return
+    for name in hub.settings.publish:
+        said = "due (steward publish)" if name in waiting else "queued for its period"
+        yield Finding(f"publish to {name}: {said}", True)
 
 
 def _able(hub: Hub) -> Iterator[Finding]:
