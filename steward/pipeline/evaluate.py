@@ -6,7 +6,7 @@ All of it is one transaction, so a decision without its action, or an action wit
     editions     older versions in flight          digests     what is told together
     happenings   events that ask or undo           gone        merged accounts, retired playbooks
     gatekeeping  quiet, caps, limit, arms          staleness   one incident for a source that fell behind
-    rows         facts of those who are looked at
+    reading      which facts are read of all       rows         facts of those who are looked at
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from steward.model.facts import FactSpec
 from steward.pipeline import happenings
 from steward.pipeline.calendars import CalendarOf, calendars
 from steward.pipeline.editions import Editions, Unreadable, editions, no_calendar, stand_still
-from steward.pipeline.frames import NOBODY, Frames, Seen
+from steward.pipeline.frames import BRIEF, FEW, NOBODY, Frames, Seen
 from steward.pipeline.garbage import looked_for_later
 from steward.pipeline.gatekeeping import Gatekeeper
 from steward.pipeline.gone import Ended, cancelled, follow_merges, of_retired
 from steward.pipeline.happenings import Happenings
 from steward.pipeline.history import true_since
 from steward.pipeline.outcome import Means, Outcome, Stepped, store
+from steward.pipeline.reading import of_everybody
 from steward.pipeline.staleness import look_for_stale_sources
 from steward.settings import Settings
 from steward.store import enrollments, events, facts, numbering, outbox, releases
@@ -100,11 +101,12 @@ def evaluate(  # noqa: PLR0917  # a verb takes plain parts, not the hub
         alone(tx, "evaluate")
         whole = account_ids is None
         ended = follow_merges(tx, now) if whole else []
-        snapshot = facts.latest(tx, account_ids)
+        snapshot, rest = (of_everybody(tx, playbooks, catalog, BRIEF, FEW) if whole
+                          else (facts.latest(tx, account_ids), None))
         if snapshot is None or snapshot.frame.is_empty():
             nothing = (PlaybookReport(each.id, each.version, each.mode.value) for each in playbooks)
             return EvaluateReport(0, (*nothing, *map(_of_unreadable, unreadable)))
-        frames = Frames(tx, snapshot.frame, playbooks, catalog, now, account_ids)
+        frames = Frames(tx, snapshot.frame, playbooks, catalog, now, account_ids, rest)
         run = _Run(tx, frames, catalog, now, account_ids, calendars(settings, now), ended)
         run.load(playbooks)
         for broken in unreadable:

@@ -20,6 +20,7 @@ from steward.engine.freshness import freshen, freshen_row
 from steward.engine.language import Playbook, Subject
 from steward.engine.sweep import Swept, sweep, sweep_rows
 from steward.model.facts import FactSpec
+from steward.pipeline.reading import Rest
 from steward.pipeline.rows import Row, rows_of
 from steward.store import facts
 
@@ -45,7 +46,7 @@ class Brief(NamedTuple):
 
 
 OWNER = "account.csm_email"
-_BRIEF = ("account.do_not_contact", OWNER, "account.csm_timezone", "account.timezone", "account.arr",
+BRIEF = ("account.do_not_contact", OWNER, "account.csm_timezone", "account.timezone", "account.arr",
           "account.family", "account.parent")
 NOBODY = Brief()
 
@@ -60,6 +61,7 @@ class Seen:
     now: datetime
     asked: Collection[str]                  # the facts that conditions read
     playbooks: Sequence[Playbook] = ()      # those that enrol this kind, all asked at once
+    rest: Rest | None = None                # reads what is not in `frame`
 
     def __post_init__(self) -> None:
         self._answers: Answers | None = None
@@ -77,8 +79,11 @@ class Seen:
 
     def read(self, names: Collection[str]) -> None:
         """Let conditions read these facts too: an older version in flight asks what no live one does."""
+        if self.few:
+            return
+        self._read_more(names)
         more = {name for name in names if name not in self.asked and name in self.frame.columns}
-        if self.few or not more:
+        if not more:
             return
         columns = [name for name in self.frame.columns if name in more or name.startswith("as_of.")]
         added = freshen(self.frame.select(columns), more, self.catalog, self.now)
@@ -143,11 +148,11 @@ class Seen:
         """What gates ask about these accounts."""
         if self.few:
             rows, at = self._stored, list(self._stored)
-            return {each: Brief._make([*(rows[each].get(name) for name in _BRIEF), at.index(each)])
+            return {each: Brief._make([*(rows[each].get(name) for name in BRIEF), at.index(each)])
                     for each in ids if each in rows}
         places = self._places_of(ids)
         cells = [self.frame[name][places].to_list() if name in self.frame.columns else [None] * places.len()
-                 for name in _BRIEF]
+                 for name in BRIEF]
         briefs = map(Brief._make, zip(*cells, places.to_list(), strict=True))
         return dict(zip(self.ids[places].to_list(), briefs, strict=True))
 
@@ -155,14 +160,31 @@ class Seen:
         places = self._places_of(ids)
         keys = self.ids[places].to_list()
 
-        def cells(name: str) -> list[Any]:
-            if name not in self.catalog or not fresh:
-                return self.frame[name][places].to_list()
-            dated = [each for each in (name, f"as_of.{self.catalog[name].group}") if each in self.frame.columns]
-            chosen = pl.DataFrame([self.frame[each][places] for each in dated])
-            return freshen(chosen, (name,), self.catalog, self.now)[name].to_list()
+        others: dict[str, pl.Series] = {}   # of these, what is not in the frame
 
-        return rows_of(keys, self.frame.columns, cells)
+        def column(name: str) -> pl.Series | None:
+            if name in self.frame.columns:
+                return self.frame[name][places]
+            if name not in others and self.rest is not None:
+                others.update({each.name: each for each in self.rest.of(keys, name)})
+            return others.get(name)
+
+        def cells(name: str) -> list[Any] | None:
+            found = column(name)
+            if found is None or name not in self.catalog or not fresh:
+                return None if found is None else found.to_list()
+            dates = column(f"as_of.{self.catalog[name].group}")
+            dated = pl.DataFrame([found] if dates is None else [found, dates])
+            return freshen(dated, (name,), self.catalog, self.now)[name].to_list()
+
+        names = frozenset(self.frame.columns)
+        return rows_of(keys, names if self.rest is None else names | self.rest.names, cells)
+
+    def _read_more(self, names: Collection[str]) -> None:
+        absent = sorted(set(names) - {*self.frame.columns})
+        if self.rest is not None and absent:
+            added = self.rest.of_all(absent)
+            self.frame = self.frame.with_columns(each for each in added if each.name not in self.frame.columns)
 
     def _places_of(self, ids: Iterable[str]) -> pl.Series:
         return self.places(pl.Series(sorted(set(ids)), dtype=pl.String)).drop_nulls()
@@ -178,7 +200,7 @@ class Frames:
 
     def __init__(  # noqa: PLR0917  # `evaluate` makes it
         self, tx: Transaction, accounts: pl.DataFrame, playbooks: Sequence[Playbook], catalog: Mapping[str, FactSpec],
-        now: datetime, account_ids: Sequence[str] | None,
+        now: datetime, account_ids: Sequence[str] | None, rest: Rest | None = None,
     ) -> None:
         self._tx, self._whole = tx, account_ids is None
         asked: dict[Subject, set[str]] = {subject: set() for subject in Subject}
@@ -186,7 +208,8 @@ class Frames:
             asked[each.subject] |= facts_of(*each.conditions().values()) | set(each.holdout.by)
         frame = accounts if accounts["account_id"].is_sorted() else accounts.sort("account_id")
         of_kind = {subject: [each for each in playbooks if each.subject is subject] for subject in Subject}
-        self.accounts = Seen(frame, "account_id", catalog, now, asked[Subject.ACCOUNT], of_kind[Subject.ACCOUNT])
+        self.accounts = Seen(
+            frame, "account_id", catalog, now, asked[Subject.ACCOUNT], of_kind[Subject.ACCOUNT], rest)
         self._seen = {Subject.ACCOUNT: self.accounts}
         for subject in {each.subject for each in playbooks} - {Subject.ACCOUNT}:
             own = facts.subjects(tx, subject.value, account_ids)
@@ -241,9 +264,9 @@ class Frames:
         missing = [each for each in account_ids if each not in known]
         if not missing:
             return
-        snapshot = None if self._whole else facts.latest(self._tx, missing, _BRIEF)
+        snapshot = None if self._whole else facts.latest(self._tx, missing, BRIEF)
         rows = snapshot.frame.iter_rows(named=True) if snapshot else iter(())
-        found = {row["account_id"]: Brief(*(row.get(name) for name in _BRIEF)) for row in rows}
+        found = {row["account_id"]: Brief(*(row.get(name) for name in BRIEF)) for row in rows}
         self._briefs.update({each: found.get(each, NOBODY) for each in missing})
 
     def brief(self, account_id: str) -> Brief:

@@ -13,8 +13,11 @@ Row = Mapping[str, Any]
 """A subject's facts by name; None is not known."""
 
 
-def rows_of(keys: Sequence[str], names: Collection[str], cells: Callable[[str], list[Any]]) -> Mapping[str, Row]:
-    """By key, its row. `cells` gives a column of `names`, in the order of the keys; it is asked once for each."""
+def rows_of(
+    keys: Sequence[str], names: Collection[str], cells: Callable[[str], list[Any] | None],
+) -> Mapping[str, Row]:
+    """By key, its row. `cells` gives a column of `names`, in the order of the keys, None where there is none after all;
+    it is asked once for each."""
     columns = _Columns(names, cells)
     return {key: _Row(columns, at) for at, key in enumerate(keys)}
 
@@ -22,7 +25,7 @@ def rows_of(keys: Sequence[str], names: Collection[str], cells: Callable[[str], 
 class _Columns(dict[str, list[Any] | None]):
     """The columns that were asked for; None where there is none."""
 
-    def __init__(self, names: Collection[str], cells: Callable[[str], list[Any]]) -> None:
+    def __init__(self, names: Collection[str], cells: Callable[[str], list[Any] | None]) -> None:
         super().__init__()
         self.names = frozenset(names)
         self._cells = cells
