@@ -46,7 +46,6 @@ CONNECTOR = Connector(
     folder=Path(__file__).parent,
     waivers={
         "a_write_that_meets_empty": "the official spec: adding rows is answered 200 without a body, a refresh 202",
-        "a_write_that_meets_html": "the official spec promises no body for adding rows or a refresh, so none is read",
         "a_write_that_meets_drip": "the yes to adding rows and to a refresh has no body that could drip",
     },
     confirmed={

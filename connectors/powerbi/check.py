@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.powerbi.client import PowerBi
 from connectors.powerbi.settings import PowerBiSettings
@@ -14,13 +14,13 @@ from steward.model.errors import AccessDenied, StewardError
 def check(settings: PowerBiSettings, client: PowerBi) -> Sequence[Finding]:
     """Reads only."""
     try:
-        told = client.get("/datasets", "list the datasets")
+        listed = client.listed("/datasets", "list the datasets")
     except AccessDenied as error:
         return [Finding("the workspace can be read", False, f"{error} Let service principals use Power BI APIs (tenant "
                         "settings), and make this one a Contributor of the workspace.")]
     except StewardError as error:
         return [Finding("the workspace can be read", False, str(error))]
-    datasets = {each["id"]: each for each in told.get("value", ()) if isinstance(each, dict) and each.get("id")}
+    datasets = {str(each["id"]): each for each in listed if each.get("id")}
     mine = next((each for each in datasets.values() if each.get("name") == settings.dataset), None)
     findings = [Finding("the workspace can be read", True)]
     if settings.refresh_dataset_id:
@@ -38,15 +38,14 @@ def check(settings: PowerBiSettings, client: PowerBi) -> Sequence[Finding]:
     return [*findings, Finding("what was loaded can be found again", True)]
 
 
-def _refreshes(wanted: str, datasets: dict[str, dict[str, object]], client: PowerBi) -> Finding:
+def _refreshes(wanted: str, datasets: Mapping[str, object], client: PowerBi) -> Finding:
     what = "the dataset to refresh is there, and its last refresh went well"
     if wanted not in datasets:
         return Finding(what, False, "The workspace has no dataset of that id. Correct refresh_dataset_id.")
     try:
-        told = client.get(f"/datasets/{wanted}/refreshes?$top=1", "read the refresh history")
+        history = client.listed(f"/datasets/{wanted}/refreshes?$top=1", "read the refresh history")
     except StewardError as error:
         return Finding(what, False, str(error))
-    last: dict[str, object] = next(iter(told.get("value", ())), {})
-    if last.get("status") == "Failed":
+    if history and history[0].get("status") == "Failed":
         return Finding(what, False, "Its last refresh failed; Power BI says why under Settings, Refresh history.")
     return Finding(what, True)

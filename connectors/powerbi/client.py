@@ -27,10 +27,14 @@ class PowerBi:
         self._lock = threading.Lock()
         self._token, self._good_until = "", datetime.min.replace(tzinfo=tools.now().tzinfo)
 
-    def get(self, path: str, what: str) -> Any:
-        """The JSON that answers a read under the workspace."""
+    def listed(self, path: str, what: str) -> list[Mapping[str, Any]]:
+        """The objects of a list under the workspace.
+
+        Raises:
+            Unavailable: something else was answered; that there is none of them is only said by an empty list.
+        """
         answer = self._call("GET", path, what, write=False)
-        return self._api.understood(answer, what, _an_object)
+        return self._api.understood(answer, what, _objects)
 
     def query(self, dataset_id: str, dax: str, what: str) -> list[Mapping[str, Any]]:
         """The rows of a query.
@@ -45,13 +49,20 @@ class PowerBi:
     def change(
         self, method: str, path: str, what: str, body: Any = None, headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer to a change under the workspace."""
-        return self._call(method, path, what, body=body, headers=headers, write=True)
+        """The answer to a change under the workspace: nothing, or JSON that speaks of no error.
+
+        Raises:
+            OutcomeUnknown: a page of a proxy, or an error in a 200, answered.
+        """
+        answer = self._call(method, path, what, body=body, headers=headers, write=True)
+        if answer.body.strip():
+            self._api.understood(answer, what, _no_fault, write=True)
+        return answer
 
     def made(self, path: str, what: str, body: Any) -> Mapping[str, Any]:
         """What a POST made, as it answers."""
         answer = self.change("POST", path, what, body)
-        made: Mapping[str, Any] = self._api.understood(answer, what, _an_object, write=True)
+        made: Mapping[str, Any] = self._api.understood(answer, what, _named, write=True)
         return made
 
     def _call(
@@ -95,10 +106,23 @@ def table_path(dataset_id: str, table: str) -> str:
     return f"/datasets/{dataset_id}/tables/{quote(table, safe='')}"
 
 
-def _an_object(told: Any) -> Any:
-    if not isinstance(told, dict):
+def _objects(told: Any) -> list[Mapping[str, Any]]:
+    listed = told["value"]
+    if not isinstance(listed, list):
         raise TypeError
+    return [each for each in listed if isinstance(each, dict)]
+
+
+def _named(told: Any) -> Any:
+    if not told["id"]:
+        raise ValueError
     return told
+
+
+def _no_fault(told: Any) -> None:
+    if not isinstance(told, dict) or "error" in told or any(
+            "error" in table for result in told.get("results", ()) for table in (result, *result.get("tables", ()))):
+        raise TypeError
 
 
 def _rows(told: Any, what: str) -> list[Mapping[str, Any]]:

@@ -82,8 +82,8 @@ class PowerBiSink:
         if found is None:
             return self._client.made("/datasets?defaultRetentionPolicy=None", "make the dataset",
                                      dataset(self._settings.dataset, STAR))
-        told = self._client.get(f"/datasets/{quote(found['id'], safe='')}/tables", "list the tables")
-        tables = {each.get("name"): each for each in told.get("value", ()) if isinstance(each, dict)}
+        told = self._client.listed(f"/datasets/{quote(found['id'], safe='')}/tables", "list the tables")
+        tables = {each.get("name"): each for each in told}
         if not {table.name, PUBLICATIONS} <= set(tables):
             raise RecordRejected(
                 f'powerbi: the dataset "{self._settings.dataset}" has no table "{table.name}" and Power BI adds none. '
@@ -95,9 +95,8 @@ class PowerBiSink:
 
     def _dataset(self) -> Mapping[str, Any] | None:
         """The push dataset of our name, the first where there are several."""
-        told = self._client.get("/datasets", "list the datasets")
-        named = [each for each in told.get("value", ())
-                 if isinstance(each, dict) and each.get("name") == self._settings.dataset and each.get("id")
+        named = [each for each in self._client.listed("/datasets", "list the datasets")
+                 if each.get("name") == self._settings.dataset and each.get("id")
                  and each.get("addRowsAPIEnabled", True)]
         return min(named, key=lambda each: str(each["id"])) if named else None
 
