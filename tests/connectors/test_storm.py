@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ import pytest
 import connectors
 from steward.contracts import Connection, Connector, Tools
 from steward.kit.battery import waiver
-from steward.kit.discovery import discover
+from steward.kit.discovery import discover, load
 from steward.kit.sandbox import Reply, Request, Sandbox, Weather
+from steward.kit.scaffold import new_connector
 from steward.kit.weather import KINDS
 from steward.model.actions import Action, DeliveryClass, IdempotencyKey
 from steward.model.records import Noun
@@ -276,3 +278,22 @@ def test_the_storm_finds_a_connector_that_reads_on_past_late_rows(tmp_path: Path
 
 def _without_overlap(settings: Any) -> dict[str, Any]:
     return {**settings(), "overlap_s": 0}
+
+
+def test_a_new_connector_rides_it_out_before_a_line_of_it_is_changed(tmp_path: Path) -> None:
+    """Whoever starts from the template starts from one that loses nothing."""
+    folder = tmp_path / "connectors"
+    folder.mkdir()
+    new_connector(folder, "storm_crm", "Storm CRM")
+    connectors.__path__.append(str(folder))
+    try:
+        with storm_at(load(connectors, "storm_crm"), 1, tmp_path) as storm:
+            ride_out(storm)
+
+            assert {reason for each in storm.compare().streams for reason in each.reasons} <= {"refused"}
+            assert _wrong_deliveries(storm) == []
+            assert storm.stirred
+    finally:
+        connectors.__path__.remove(str(folder))
+        for name in [name for name in sys.modules if name.startswith("connectors.storm_crm")]:
+            del sys.modules[name]
