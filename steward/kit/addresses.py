@@ -38,7 +38,13 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+        if ip not in _GLOBAL_UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in each for each in _RESERVED)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Nothing else of IPv6 is the public Internet: not IPv4 in old wrappings (::127.0.0.1), nor site-local fec0::.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Of these `is_global` knows nothing: documentation, the relays of 6to4, which lead anywhere, and what the IETF keeps.
+_RESERVED = tuple(map(ipaddress.ip_network, ("3fff::/20", "192.88.99.0/24", "192.0.0.0/24")))
