@@ -37,7 +37,7 @@ def _connect(settings: MakeSettings, tools: Tools) -> Connection:
     from steward.kit.incoming import inbox_of
     from steward.kit.webhooks import Poster
 
-    poster = Poster("make", tools, (settings.signing_secret,), headers=_key(settings),
+    poster = Poster("make", tools, (settings.signing_secret,), url=settings.url, headers=_key(settings),
                     allow_private=settings.allow_private, hosts=settings.hosts)
     return Connection(
         sink=MakeSink("make", poster, tools, settings.url), check=lambda: check(settings),

@@ -38,7 +38,7 @@ class MakeSandbox(Receiver):
 
     @route("POST", "/{hook}")
     def hook(self, request: Request) -> Reply:
-        if request.headers.get("x-make-apikey") != KEY:
+        if request.path == "/hook" and request.headers.get("x-make-apikey") != KEY:
             return self.error(401)
         if self.full:
             return Reply(400, b"Queue is full.", content_type="text/plain")

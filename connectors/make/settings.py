@@ -17,7 +17,8 @@ class MakeSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: SecretStr | None = Field(None, description="A custom webhook, for the webhook steps of playbooks")
-    api_key: SecretStr | None = Field(None, description="Sent as x-make-apikey, where the webhook asks for one")
+    api_key: SecretStr | None = Field(
+        None, description="Sent as x-make-apikey to `url` alone, where the webhook asks for one")
     signing_secret: Secret | None = Field(None, description="whsec_…; without it calls are not signed")
     hosts: tuple[str, ...] = Field(("make.com",), description="Only addresses under these hosts are called")
     allow_private: bool = Field(False, description="Allow an address in a private network, for tests")

@@ -31,7 +31,7 @@ def _connect(settings: WebhookSettings, tools: Tools) -> Connection:
     from steward.kit.webhooks import Poster, WebhookSink
 
     poster = Poster("webhook", tools, (settings.signing_secret, settings.previous_signing_secret),
-                    headers=settings.headers, allow_private=settings.allow_private)
+                    url=settings.url, headers=settings.headers, allow_private=settings.allow_private)
     return Connection(
         sink=WebhookSink("webhook", poster, tools, settings.url), check=lambda: check(settings),
         inbox=inbox_of("webhook", tools, settings.incoming_secret, settings.incoming_token))

@@ -30,7 +30,7 @@ class WebhookSettings(BaseModel):
     previous_signing_secret: Secret | None = Field(
         None, description="Signed with as well while receivers change to the new one")
     headers: dict[str, SecretStr] = Field(
-        default_factory=dict, description="Sent with every call")
+        default_factory=dict, description="Sent with every call of `url`, and to no listener")
     allow_private: bool = Field(False, description="Allow an address in a private network")
     incoming_secret: Secret | None = Field(None, description="whsec_…: with which calls to us are signed")
     incoming_token: SecretStr | None = Field(

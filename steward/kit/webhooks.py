@@ -88,16 +88,19 @@ def lets_in(secret: SecretStr | None) -> Finding:
 class Poster:
     """Posts to addresses that users set: public ones, unless `allow_private`; under `hosts` only, where given.
 
-    `secrets` sign, the newest first; without one nothing is signed. `headers` may hold secrets and are never shown.
+    `secrets` sign, the newest first; without one nothing is signed. `headers` may hold secrets, are never shown, and
+    go to `url` alone, which the operator set beside them.
     """
 
     def __init__(
         self, system: str, tools: Tools, secrets: Sequence[SecretStr | None] = (), *,
-        headers: Mapping[str, SecretStr] | None = None, allow_private: bool = False, hosts: Sequence[str] = (),
+        url: SecretStr | None = None, headers: Mapping[str, SecretStr] | None = None, allow_private: bool = False,
+        hosts: Sequence[str] = (),
     ) -> None:
         own = {name: value.get_secret_value() for name, value in (headers or {}).items()
                if name.lower() not in OWN_HEADERS}
-        self._client = Client(system, "", tools, own, public_only=not allow_private)
+        self._url = url.get_secret_value() if url else ""
+        self._clients = tuple(Client(system, "", tools, each, public_only=not allow_private) for each in ({}, own))
         self._signers = [Webhook(secret.get_secret_value()) for secret in secrets if secret]
         self._system, self._tools, self._hosts = system, tools, tuple(hosts)
 
@@ -111,7 +114,8 @@ class Poster:
         """
         self._may_call(url)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        self._client.post(url, "post the webhook", content, self._signed(sent_id, content))
+        client = self._clients[bool(self._url) and url == self._url]
+        client.post(url, "post the webhook", content, self._signed(sent_id, content))
 
     def _may_call(self, url: str) -> None:
         parts = urlsplit(url)

@@ -122,6 +122,17 @@ def test_our_own_headers_cannot_be_set_over(sandbox: WebhookSandbox, seen: list[
     assert "forged" not in seen[0].headers["webhook-signature"]
 
 
+def test_a_listener_is_not_told_the_secrets_of_the_receiver(sandbox: WebhookSandbox, seen: list[Request]) -> None:
+    """Its address was named by whoever has a token of the API, who need not know what the operator's system asks for."""
+    sink = connect(sandbox, headers={"Authorization": "Bearer inner"}).sink
+    assert sink
+    step, told = sandbox.sample_actions()
+    for action in (step, told, told.model_copy(update={"target_url": sandbox.settings()["url"]})):
+        sink.deliver(action, KEY)
+
+    assert [call.headers.get("authorization") for call in seen] == ["Bearer inner", None, "Bearer inner"]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_nothing_private_is_called(sandbox: WebhookSandbox, host: str) -> None:
     """Who may set an address must not read our network, nor a cloud's metadata, with it."""
@@ -138,6 +149,9 @@ def test_nothing_private_is_called(sandbox: WebhookSandbox, host: str) -> None:
     ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False), ("255.255.255.255", False), ("::1", False),
     ("fe80::1%eth0", False), ("fc00::1", False), ("::ffff:10.0.0.1", False), ("64:ff9b::a00:1", False),
     ("2002:7f00:1::", False), ("2606:4700:4700::1111", True), ("192.0.2.1", False), ("198.18.0.1", False),
+    ("fec0::1", False), ("::7f00:1", False), ("::a9fe:a9fe", False), ("::ffff:0:7f00:1", False), ("3fff::1", False),
+    ("5f00::1", False), ("64:ff9b:1::a00:1", False), ("192.88.99.1", False), ("192.0.0.8", False), ("100:0:0:1::1", False),
+    ("64:ff9b::808:808", True), ("2a00:1450:4001::1", True),
 ])
 def test_which_addresses_are_public(address: str, public: bool) -> None:
     """IPv6 can wrap a private IPv4 address in several ways."""
