@@ -28,8 +28,8 @@ def listen(
     chosen = _connection(connectors, connection)
     if event not in EVENTS:
         raise StewardError(f'there is no event "{event}"{meant_or_all(event, EVENTS)}')
-    parts = urlsplit(target_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or len(target_url) > _LONGEST_URL:
+    host = _host(target_url)
+    if not host:
         raise StewardError("target_url must be a whole address that begins with https://")
     with db.write() as tx:
         live = releases.live(tx)
@@ -40,7 +40,7 @@ def listen(
                              by=by, now=now)
         if made.id not in before:
             audit.write(tx, now, by, "listen", made.id,
-                        {"event": event, "host": parts.hostname, "playbook": playbook_id})
+                        {"event": event, "host": host, "playbook": playbook_id})
         return made
 
 
@@ -58,6 +58,16 @@ def unlisten(db: Database, listener_id: str, by: str, now: datetime) -> bool:
         if ended:
             audit.write(tx, now, by, "unlisten", listener_id, {})
         return ended
+
+
+def _host(url: str) -> str:
+    """Whose address it is; "" where it is none that can be called, or kept."""
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if well and url.isprintable() and len(url) <= _LONGEST_URL else ""
 
 
 def _connection(connectors: Mapping[str, Connector], wanted: str) -> str:

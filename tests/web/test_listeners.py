@@ -49,6 +49,9 @@ def test_it_is_asked_for_and_ended(served: Any) -> None:
     ({**WISH, "playbook_id": "health_drop"}, "no playbook"),
     ({**WISH, "connection": "zapierr"}, "Did you mean"),
     ({"event": "enrollment.entered"}, "target_url"),
+    ({**WISH, "target_url": "https://[x"}, "https://"),
+    ({**WISH, "target_url": "https://x:99999/"}, "https://"),
+    ({**WISH, "target_url": "https://hooks.zapier.com/\x00"}, "https://"),
 ])
 def test_a_wish_that_does_not_fit_says_why(served: Any, wish: dict[str, str], said: str) -> None:
     """Zapier shows the answer to whoever builds the Zap."""
