@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from steward.contracts import Connector
-from steward.model.actions import IdempotencyKey, TellListener, Told
+from steward.model.actions import DeliveryClass, IdempotencyKey, TellListener, Told
 from steward.pipeline.people import People, Whom
 from steward.settings import Settings
 from steward.store import account_records, identity, listeners, outbox
@@ -37,8 +37,9 @@ def announce(
     if not listening:
         return 0
     with db.write() as tx:
-        rows = [
-            row for each in listeners.list_(tx) for row in _rows(tx, each, settings, connectors, playbooks, now=now)]
+        # Who listens through a connection that is not there now is told once it is back.
+        listening = [each for each in listeners.list_(tx) if _promised(each, connectors)]
+        rows = [row for each in listening for row in _rows(tx, each, settings, connectors, playbooks, now=now)]
         made = outbox.add(tx, rows)
         for each in listening:
             listeners.told(tx, each.id, now)
@@ -79,23 +80,28 @@ def _rows(
     tx: Transaction, listener: Listener, settings: Settings, connectors: Mapping[str, Connector],
     playbooks: Sequence[Playbook], *, now: datetime,
 ) -> list[OutboxRow]:
-    connector = connectors.get(listener.connection)
-    promised = connector.actions.get("tell_listener") if connector else None
-    if connector is None or promised is None:
-        return []                              # it is told once the connection is back
-    since = max(listener.told_until - OVERLAP, listener.asked_at)
+    promised = _promised(listener, connectors)
+    assert promised
+    # A clock that was ahead for a while made both instants ones that are still to come.
+    since = max(min(listener.told_until, now) - OVERLAP, min(listener.asked_at, now))
     found = listeners.happenings(tx, listener.event, since, playbook_id=listener.playbook_id)
     used = outbox.used(tx, [_key(listener, each) for each in found])
     fresh = [each for each in found if _key(listener, each) not in used]
     return [
         OutboxRow(
             key=_key(listener, each), enrollment_id="", account_id=listener.id, playbook_id="",
-            connection=listener.connection, connector=connector.name, delivery_class=promised, created_at=now,
-            due_at=now, not_after=now + TOO_LATE, on_unknown="resend",     # an event told twice is known by its id
+            connection=listener.connection, connector=connectors[listener.connection].name, delivery_class=promised,
+            created_at=now, due_at=now, not_after=now + TOO_LATE,
+            on_unknown="resend",               # an event told twice is known by its id
             action=TellListener(
                 listener_id=listener.id, target_url=listener.target_url, event=listener.event,
                 event_id=event_id(listener.event, each.enrollment_id), told=told))
         for each, told in zip(fresh, told_of(tx, listener.event, fresh, settings, playbooks, now=now), strict=True)]
+
+
+def _promised(listener: Listener, connectors: Mapping[str, Connector]) -> DeliveryClass | None:
+    connector = connectors.get(listener.connection)
+    return connector.actions.get("tell_listener") if connector else None
 
 
 def _key(listener: Listener, each: Happening) -> IdempotencyKey:

@@ -53,7 +53,8 @@ PUBLISHING = Pace(lease_s=3_600.0)          # a table of a million rows takes mi
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row: delivered | found | later | rate_limited | failed | unknown | expired | fenced.
+    """What became of a row: delivered | found | later | rate_limited | failed | unknown | expired | cancelled |
+    fenced.
 
     `rest_until`: its connection asked to be left alone. `down`: its target could not be reached.
     `resent`: it may have been done before.
@@ -92,6 +93,9 @@ def delay_s(key: str, tries: int, attempt: int) -> float:
 def close_unsent(tx: Connection, claimed: Claim, delivery_class: DeliveryClass, now: datetime) -> Outcome | None:
     """Close a row that must not be sent at all."""
     row, c = claimed.row, delivery_class is DeliveryClass.C
+    if isinstance(row.action, TellListener) and (because := listeners.ended(tx, row.action.listener_id)):
+        # It was on its way while the listener ended, or was decided just then.
+        return _outcome("cancelled", outbox.withdraw(tx, claimed, now, f"the listener ended: {because}"))
     late = is_late(row, now)
     if c and claimed.resumed and (row.on_unknown == "hold" or late or _doubts(tx, row) >= MOST_DOUBTS):
         text = f'{receipts.DIED}; "{row.connection}" cannot be asked. See whether it is there, then run: {_retry(row)}'

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, insert, select, update
 from sqlalchemy import text as sql
 
 from steward.model.enrollments import Arm
@@ -84,6 +84,11 @@ def one(tx: Connection, listener_id: str) -> Listener | None:
     return _listener(found) if found is not None else None
 
 
+def ended(tx: Connection, listener_id: str) -> str | None:
+    """Why it is told nothing more; None where it is, or nobody knows it."""
+    return tx.scalar(select(table.c.ended_because).where(table.c.id == listener_id, table.c.ended_at.is_not(None)))
+
+
 def list_(tx: Connection, *, ended: bool = False) -> list[Listener]:
     """Those that listen, the oldest first; with `ended`, all."""
     found = select(table).order_by(table.c.asked_at, table.c.id)
@@ -91,8 +96,10 @@ def list_(tx: Connection, *, ended: bool = False) -> list[Listener]:
 
 
 def told(tx: Connection, listener_id: str, until: datetime) -> None:
-    """All that happened before `until` is queued for it."""
-    tx.execute(update(table).where(table.c.id == listener_id).values(told_until=to_text(until)))
+    """All that happened before `until` is queued for it; it asked before that, whatever the clock said then."""
+    at = to_text(until)
+    tx.execute(update(table).where(table.c.id == listener_id).values(
+        told_until=at, asked_at=case((table.c.asked_at > at, at), else_=table.c.asked_at)))
 
 
 def happenings(

@@ -278,6 +278,12 @@ def expire(tx: Connection, claimed: Claim, now: datetime) -> bool:
     return _end(tx, claimed, now, "expired", outcome="expired", trouble="it was not done before its time was over")
 
 
+def withdraw(tx: Connection, claimed: Claim, now: datetime, trouble: str) -> bool:
+    """Nobody wants it any more; what may have been done stays in the journal."""
+    outcome = "unknown" if claimed.resumed else "cancelled"
+    return _end(tx, claimed, now, "cancelled", outcome=outcome, trouble=trouble)
+
+
 def retry(tx: Connection, key: str, now: datetime) -> bool:
     """Make a dead letter, an unknown or an expired row due again under its key; False where it is none of them.
 

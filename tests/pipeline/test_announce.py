@@ -10,6 +10,7 @@ import pytest
 
 from connectors.zapier.sandbox import ZapierSandbox
 from steward import operate, views
+from steward.kit.sandbox import Reply, Request
 from steward.model.enrollments import Arm
 from steward.model.errors import StewardError
 from steward.store import outbox
@@ -87,6 +88,59 @@ def test_what_committed_late_is_told_all_the_same(us: Listening) -> None:
     us.now = now
 
     assert us.announce() == 1
+
+
+def test_what_happens_while_the_connection_is_out_of_the_settings_is_told_once_it_is_back(us: Listening) -> None:
+    """Somebody took it out for an afternoon; the Zap must not lack those customers for ever."""
+    listen(us)
+    us.later(minutes=5)
+    us.enter()
+    connectors, us.hub.connectors = us.hub.connectors, {}
+    for _ in range(3):
+        us.later(hours=2)
+        assert us.announce() == 0
+    us.hub.connectors = connectors
+
+    assert us.announce() == 1
+
+
+def test_a_clock_that_was_a_day_ahead_hides_nothing_from_a_listener(us: Listening) -> None:
+    """What was told then, or asked then, was in the future; what happens now is news all the same."""
+    listen(us)
+    right = us.now
+    us.later(hours=24)
+    listen(us, hook="xyz")
+    us.announce()
+    us.now = right
+    us.later(minutes=5)
+    us.announce()
+    us.later(minutes=5)
+    us.enter()
+
+    assert us.announce() == 2
+    assert us.announce() == 0
+
+
+def test_what_was_on_its_way_when_a_listener_ended_is_not_sent_again(us: Listening) -> None:
+    """The Zap is off: a call that failed just then must not be repeated for three days."""
+    made = listen(us)
+    us.later(minutes=5)
+    us.enter()
+    us.announce()
+    ended = []
+
+    def end(_request: Request, _reply: Reply) -> Reply:
+        ended.append(operate.unlisten(us.db, made.id, "zaps", us.now))
+        return us.zapier.error(503)
+
+    us.zapier.alter = end
+    us.hub.deliver()
+    us.later(hours=1)
+    us.hub.deliver()
+
+    with us.db.read() as tx:
+        assert [row.state for row in outbox.list_(tx)] == ["cancelled"]
+    assert ended == [True]                                # it was called once
 
 
 def test_410_ends_a_listener_with_all_that_waits(us: Listening) -> None:
