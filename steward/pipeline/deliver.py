@@ -19,7 +19,7 @@ from steward.contracts import BatchSink, Connection, Connector, Sink
 from steward.model.actions import DeliveryClass, IdempotencyKey
 from steward.model.errors import StewardError
 from steward.pipeline.batches import may_join, send_many
-from steward.pipeline.sending import USUAL, Outcome, Pace, send
+from steward.pipeline.sending import USUAL, Outcome, Pace, close_unsent, send
 from steward.store import outbox
 from steward.store.database import Database
 from steward.store.outbox import Claim, OutboxRow
@@ -46,6 +46,7 @@ class DeliverReport:
     failed: int = 0
     unknown: int = 0
     expired: int = 0
+    cancelled: int = 0
     put_off: int = 0
     fenced: int = 0
     resent: int = 0
@@ -209,10 +210,15 @@ class _Run:
     def _put_off(self, unbegun: dict[IdempotencyKey, Claim], trouble: str) -> None:
         due = self._clock() + timedelta(seconds=NOT_READY_S)
         for key, claimed in list(unbegun.items()):
+            connector = self._connectors.get(claimed.row.connection)
+            promised = connector.actions.get(claimed.row.action.kind) if connector else None
             with self._db.write() as tx:
-                kept = outbox.put_off(tx, claimed, due, trouble)
+                outcome = close_unsent(tx, claimed, promised or claimed.row.delivery_class, self._clock())
+                if outcome is None:
+                    kept = outbox.put_off(tx, claimed, due, trouble)
+                    outcome = Outcome("put_off" if kept else "fenced")
             del unbegun[key]
-            self._count(claimed.row, Outcome("put_off" if kept else "fenced"))
+            self._count(claimed.row, outcome)
 
     def _release(self, unbegun: Iterable[Claim]) -> None:
         claims = list(unbegun)

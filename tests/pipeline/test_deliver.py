@@ -380,6 +380,17 @@ def test_a_connection_that_is_not_set_up_puts_its_rows_off(bench: Bench) -> None
     assert [bench.stored(each).attempts for each in (row("keyed"), row("tasks"), gone)] == [0, 0, 0]
 
 
+def test_what_waits_for_a_connection_that_is_gone_expires(bench: Bench) -> None:
+    """A connection that was taken out of steward.yaml must not leave rows that are looked at for ever."""
+    late = row("gone", not_after=NOW + timedelta(hours=1))
+    bench.add(late, row("gone", step=1))
+
+    assert bench.deliver().put_off == 1
+    report = bench.deliver_later(7200)
+    assert (report.expired, bench.stored(late).state) == (1, "expired")
+    assert bench.stored(row("gone", step=1)).state == "pending"
+
+
 def test_what_a_connection_cannot_do_is_a_dead_letter(bench: Bench) -> None:
     """Waiting would not teach it."""
     from steward.model.actions import Card, UpdateMessage
