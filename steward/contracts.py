@@ -160,7 +160,11 @@ class Inbox(Protocol):
         ...
 
     def parse(self, body: bytes) -> Sequence[Record]:
-        """The records in a verified body; raises RecordRejected where it is not what was promised."""
+        """The records in a verified body; raises RecordRejected where it is not what was promised.
+
+        A body may be read long after it came, and again: parts of a record that have no `modified_at`, and a response
+        without `responded_at`, are of the moment in which the call was received.
+        """
         ...
 
 

@@ -43,7 +43,6 @@ class TeamsInbox:
         by = _field(body, "by") or "somebody in Teams"
         return (Record(Noun.RESPONSE, hashlib.sha256(_field(body, "t").encode()).hexdigest(), {
             "enrollment_id": answer.enrollment_id, "answer": answer.answer, "by": by[:255],
-            "responded_at": self._now(),
         }),)
 
 

@@ -32,14 +32,14 @@ def inbox_of(
     system: str, tools: Tools, secret: SecretStr | None, token: SecretStr | None,
 ) -> RecordsInbox | None:
     """An inbox for whoever signs with `secret` or sends `token`; none where neither is set, so that nobody gets in."""
-    return RecordsInbox(system, Guard(system, tools, (secret,), token), tools) if secret or token else None
+    return RecordsInbox(system, Guard(system, tools, (secret,), token)) if secret or token else None
 
 
 class RecordsInbox:
     """Takes such calls from whoever `guard` lets in."""
 
-    def __init__(self, system: str, guard: Guard, tools: Tools) -> None:
-        self._system, self._guard, self._now = system, guard, tools.now
+    def __init__(self, system: str, guard: Guard) -> None:
+        self._system, self._guard = system, guard
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raise SignatureRejected unless the sender signed it, or knows the token."""
@@ -51,11 +51,12 @@ class RecordsInbox:
 
     def parse(self, body: bytes) -> Sequence[Record]:
         """The records in the body; raises RecordRejected naming the record and the field."""
-        return records_of(self._system, body, self._now())
+        return records_of(self._system, body)
 
 
-def records_of(system: str, body: bytes, now: datetime) -> Sequence[Record]:
-    """The records in a verified body, told field by field: what is not named stays as it is stored.
+def records_of(system: str, body: bytes) -> Sequence[Record]:
+    """The records in a verified body, told field by field: what is not named stays as it is stored. One that does not
+    say when it changed has no `modified_at`: then it is of the moment in which the call was received.
 
     Raises:
         RecordRejected: it is not of that shape; the message names the record and the field.
@@ -69,10 +70,10 @@ def records_of(system: str, body: bytes, now: datetime) -> Sequence[Record]:
     items = told if isinstance(told, list) else [told]
     if not 0 < len(items) <= MOST_RECORDS:
         raise RecordRejected(f"{system}: {len(items)} records in one call; 1 to {MOST_RECORDS} are taken")
-    return [record for place, item in enumerate(items, 1) for record in _read(f"{system}: record {place}", item, now)]
+    return [record for place, item in enumerate(items, 1) for record in _read(f"{system}: record {place}", item)]
 
 
-def _read(where: str, item: Any, now: datetime) -> Sequence[Record]:
+def _read(where: str, item: Any) -> Sequence[Record]:
     if not isinstance(item, dict):
         raise RecordRejected(f"{where} is not an object")
     noun = _noun(where, item.get("noun"))
@@ -86,11 +87,9 @@ def _read(where: str, item: Any, now: datetime) -> Sequence[Record]:
     if named and noun is not Noun.ACCOUNT and "account_external_id" in FIELDS[noun]:
         typed["account_external_id"] = named.external_id
         values["account_external_id"] = named.external_id
-    if noun is Noun.RESPONSE:
-        typed.setdefault("responded_at", now)
     changed = item.get("modified_at")
-    at = now if changed is None else _typed(f'{where}: "modified_at"', FieldType.INSTANT, changed)
-    assert isinstance(at, datetime)
+    at = None if changed is None else _typed(f'{where}: "modified_at"', FieldType.INSTANT, changed)
+    assert at is None or isinstance(at, datetime)
     record = Record(noun, _id(where, item.get("external_id")), typed, at, only=frozenset((*values, *typed)))
     return (named, record) if named else (record,)
 

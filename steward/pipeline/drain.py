@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -126,7 +126,7 @@ class _Work:
             self._wait(delivery, str(error), NOT_READY_S)
             return None
         try:
-            return _Parsed(delivery, taker.parse(delivery.body))
+            return _Parsed(delivery, [_dated(each, delivery.received_at) for each in taker.parse(delivery.body)])
         except StewardError as error:
             self._park(delivery, str(error))
         except Exception as error:  # noqa: BLE001  one call that breaks a parser must not stop the others
@@ -198,6 +198,15 @@ class _Work:
         with self._db.write() as tx:
             wait = wait_s or WAIT_S * 2 ** (delivery.attempts - 1)
             self._later += inbox.again(tx, delivery, self._now, wait, trouble=trouble, counted=not wait_s)
+
+
+def _dated(record: Record, received_at: datetime) -> Record:
+    """What was told without a moment is of that in which the call came: worked off later, it is no newer."""
+    if record.noun is Noun.RESPONSE and "responded_at" not in record.values:
+        only = None if record.only is None else record.only | {"responded_at"}
+        record = replace(record, values={**record.values, "responded_at": received_at}, only=only)
+    undated = record.only is not None and record.modified_at is None
+    return replace(record, modified_at=received_at) if undated else record
 
 
 def _may_be_new(tx: Transaction, connection: str, record: Record) -> bool:

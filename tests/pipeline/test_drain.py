@@ -40,10 +40,11 @@ class Json:
 
 def _record(each: dict[str, Any]) -> Record:
     values: dict[str, Value] = each["values"]
-    if each["noun"] == "response":
+    if each["noun"] == "response" and each["at"]:
         values = {**values, "responded_at": datetime.fromisoformat(each["at"])}
     only = frozenset(each["only"]) if "only" in each else None
-    return Record(Noun(each["noun"]), each["id"], values, datetime.fromisoformat(each["at"]), only=only)
+    at = datetime.fromisoformat(each["at"]) if each["at"] else None
+    return Record(Noun(each["noun"]), each["id"], values, at, only=only)
 
 
 CRM = Connector(
@@ -105,6 +106,35 @@ def test_an_account_is_touched_by_what_is_its_own_even_where_the_call_does_not_n
 
     bench.put("e2", [told("ticket", "9", NOW + timedelta(hours=1), ["status"], status="closed")])
     assert bench.drain(3600).account_ids == (account,)
+
+
+def test_a_call_that_tells_no_moment_is_of_the_one_in_which_it_came(bench: Bench) -> None:
+    """It waited while its connection was away; what came after it must not give way to it."""
+    undated = {"noun": "ticket", "id": "9", "at": None, "only": ["status"]}
+    there, bench.connections = bench.connections, {}
+    bench.put("e1", [{**undated, "values": {"status": "open"}}])
+    assert bench.drain().later == 1
+    bench.connections = there
+    bench.now += timedelta(seconds=60)
+    bench.put("e2", [{**undated, "values": {"status": "closed"}}])
+    assert bench.drain().done == 1
+    assert bench.drain(600).done == 1
+
+    with bench.db.read() as tx:
+        assert records.frame(tx, Noun.TICKET)["status"].to_list() == ["closed"]
+
+
+def test_who_answered_is_noted_as_of_the_call_that_waited(bench: Bench) -> None:
+    """An hour in which the store was busy is no hour in which nobody had the customer in hand."""
+    enrol(bench.db)
+    bench.put("e1", [{"noun": "response", "id": "r", "at": None, "values": {
+        "enrollment_id": "drop/acct_a/1", "answer": "acknowledge", "by": "U_ANA"}}])
+    assert bench.drain(3600).responses == 1
+
+    with bench.db.read() as tx:
+        found = enrollments.one(tx, "drop/acct_a/1")
+    assert found
+    assert found.acknowledged_at == NOW
 
 
 def test_an_older_call_does_not_overwrite_what_is_newer(bench: Bench) -> None:
