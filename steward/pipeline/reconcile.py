@@ -101,5 +101,5 @@ def _ids(pages: Iterator[Page]) -> set[str]:
     found: set[str] = set()
     for page in pages:
         found |= {record.external_id for record in page.records if not record.deleted}
-        found |= {refusal.where.rsplit(" ", 1)[-1] for refusal in page.refusals}
+        found |= {each.external_id or each.where.partition(" ")[2] for each in page.refusals}
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +12,10 @@ from connectors.churnzero import CONNECTOR
 from connectors.churnzero.sandbox import ChurnZeroSandbox
 from connectors.webhook import CONNECTOR as WEBHOOK
 from connectors.webhook.sandbox import WebhookSandbox
-from steward.contracts import Tools
+from steward.contracts import Connection, Cursor, Page, Tools
 from steward.kit.sandbox import Fault, Reply, Request
 from steward.model.errors import ConfigError
-from steward.model.records import Noun
+from steward.model.records import Noun, Record, Refusal
 from steward.pipeline.reconcile import Reconciled, reconcile
 from steward.pipeline.sync import sync
 from steward.store import records
@@ -125,6 +125,26 @@ def test_trouble_deletes_nothing(us: Us) -> None:
 
     assert done.streams[0].trouble
     assert us.accounts() == 60
+
+
+@pytest.mark.parametrize("refused", [
+    Refusal("Account Acme Ltd", None, "no name"), Refusal("page 1 row 2", None, "no name", external_id="Acme Ltd"),
+])
+def test_what_cannot_be_read_is_there_all_the_same(database: Database, refused: Refusal) -> None:
+    """An account must not be deleted as its row broke; ids may hold spaces."""
+    class Source:
+        def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
+            yield Page((), Cursor(""), (refused,))
+
+        def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+            yield Page((), Cursor(""), (refused,))
+
+    with database.write() as tx:
+        records.upsert(tx, "cz", "accounts", [Record(Noun.ACCOUNT, "Acme Ltd", {"name": "Acme"})], NOW)
+    done = reconcile(database, "cz", CONNECTOR, Connection(source=Source()), lambda: NOW, sleep=lambda _: None,
+                     streams=["accounts"])
+
+    assert [(each.live, each.gone) for each in done.streams] == [(1, 0)]
 
 
 def test_a_source_that_cannot_be_asked_says_so(database: Database) -> None:
