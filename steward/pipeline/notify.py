@@ -40,10 +40,9 @@ def notify(
     """
     via = routing.message or able(connectors, "message")
     with db.write() as tx:
-        found = notices.untold(tx, connection)
+        found = notices.tell(tx, connection)
         if not found:
             return 0
-        notices.tell(tx, connection, found[-1].number)
         if not routing.channel or not can(connectors, via, "message"):
             return 0
         connector = connectors[via]

@@ -69,16 +69,13 @@ def list_(
     return [_notice(row) for row in tx.execute(statement)]
 
 
-def untold(tx: Connection, connection: str) -> list[Notice]:
-    """Those that no message has told of yet, in their order."""
-    statement = select(table).where(table.c.connection == connection, table.c.told == 0).order_by(table.c.number)
-    return [_notice(row) for row in tx.execute(statement)]
+def tell(tx: Connection, connection: str) -> list[Notice]:
+    """Those that no message has told of yet, in their order; from now on one has, or nobody wants to be told.
 
-
-def tell(tx: Connection, connection: str, up_to: int) -> None:
-    """A message tells of all up to the number `up_to`, or nobody wants to be told."""
-    tx.execute(update(table).where(
-        table.c.connection == connection, table.c.told == 0, table.c.number <= up_to).values(told=1))
+    In one statement: of two who tell at once, one gets each, and none is passed by that was added in between.
+    """
+    statement = update(table).where(table.c.connection == connection, table.c.told == 0).values(told=1)
+    return sorted(map(_notice, tx.execute(statement.returning(table))), key=lambda each: each.number)
 
 
 def forget(tx: Connection, now: datetime) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from steward.pipeline.sync import SyncReport
 from steward.settings import Routing
 from steward.store import notices, outbox, records, refusals
 from steward.store.database import Database
+from steward.store.notices import Notice, What
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 
@@ -210,3 +212,38 @@ def test_each_disagreement_has_its_reason(database: Database, sync: Any) -> None
     }
     assert report.streams[0].agreed == {"name": 4, "custom.seats": 1}
     assert not report.is_well
+
+
+def test_two_who_tell_at_once_tell_each_notice_once(database: Database) -> None:
+    """A sync by hand beside the one of the schedule must not send everything twice."""
+    def add(place: str) -> None:
+        with database.write() as tx:
+            notices.add(tx, [Notice("crm", "accounts", What.REFUSED, place, "no number", NOW)])
+
+    def tell_too() -> None:
+        add("Account 2")
+        notify(database, "crm", routing, {"chat": CHAT}, NOW)
+
+    class Slow(dict[str, Connector]):
+        """Lets another one tell in the middle of the first."""
+
+        other: Thread | None = None
+
+        def __getitem__(self, name: str) -> Connector:
+            if self.other is None:
+                self.other = Thread(target=tell_too)
+                self.other.start()
+                self.other.join(0.5)
+            return super().__getitem__(name)
+
+    routing = Routing(channel="#ops", message="chat")
+    add("Account 1")
+    connectors = Slow({"chat": CHAT})
+    notify(database, "crm", routing, connectors, NOW)
+    assert connectors.other
+    connectors.other.join()
+
+    with database.read() as tx:
+        said = [row.action.model_dump_json() for row in outbox.list_(tx)]
+    assert sum(each.count("Account 1:") for each in said) == 1
+    assert sum(each.count("Account 2:") for each in said) == 1

@@ -318,14 +318,14 @@ def test_a_refusal_is_noticed_when_it_begins_changes_and_ends_and_never_between(
             if run == 3:
                 [standing] = refusals.list_(tx, "crm")
         told = [(each.what, each.said) for each in reversed(notices.list_(tx))]
-        untold = notices.untold(tx, "crm")
-        notices.tell(tx, "crm", untold[1].number)
-        left = notices.untold(tx, "crm")
+        news = notices.tell(tx, "crm")
+        left = notices.tell(tx, "crm")
 
     assert (standing.attempts, standing.since, standing.refused_at) == (4, now, now + 3 * DAY)
     assert told == [("refused", "csat: 12 is too much"), ("refused_otherwise", "csat: it is empty"),
                     ("over", "it came through")]
-    assert [each.what for each in left] == ["over"]
+    assert [each.what for each in news] == ["refused", "refused_otherwise", "over"]
+    assert left == []
 
 
 def test_a_webhook_that_tells_a_part_does_not_end_a_refusal(database: Database, now: datetime) -> None:
