@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -118,8 +117,3 @@ def told(database: Database) -> Told:
     _work(database, company.ids)
     tabulate(database, SETTINGS, NOW)
     return company
-
-
-@pytest.fixture
-def tabulated() -> Callable[..., Any]:
-    return tabulate

@@ -243,6 +243,20 @@ def test_in_any_weather_it_is_whole_in_the_end(sandbox: TableauSandbox, sink: An
     assert sandbox.rows(NAME)["day"].to_list() == [march(len(keys))]
 
 
+def test_whatever_people_do_to_a_data_source_the_next_publication_is_whole(sandbox: TableauSandbox, sink: Any, days: Any) -> None:
+    """Renamed, deleted, described anew: made again, and never beside one of its own name."""
+    chance, said = random.Random(7), []
+    for number in range(40 if os.environ.get("STEWARD_TORTURE") else 6):
+        said.append(sandbox.stir(chance))
+        sink().deliver(days({march(1 + number % 28): "10.00"}), IdempotencyKey(f"{KEY}/{number}"))
+
+        assert [each["name"] for each in sandbox._sources.values()].count(NAME) == 1, said
+        assert sandbox.rows(NAME)["day"].to_list() == [march(1 + number % 28)], said
+    assert said[0] is None
+    assert len({each for each in said if each}) > 1
+    assert sandbox.breaches == []
+
+
 @pytest.mark.parametrize("cents", ["-0.01", "-0.09", "-0.10", "0.05", "-1.05", "99999999999.99", "-99999999999.99"])
 def test_every_cent_can_be_written(cents: str, tmp_path: Path) -> None:
     """pantab 5.3.0 cannot write money between -0.09 and -0.01; it goes another way round."""
