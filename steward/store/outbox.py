@@ -309,13 +309,14 @@ def list_(
     tx: Connection, state: str | None = None, *, connection: str | None = None, account_id: str | None = None,
     enrollment_id: str | None = None, limit: int = 1000,
 ) -> list[OutboxRow]:
-    """Rows in the order they were decided, at most `limit`."""
-    statement = select(outbox).order_by(outbox.c.created_at, outbox.c.position, outbox.c.key).limit(limit)
+    """Rows in the order they were decided: of more than `limit` the newest."""
+    newest = (outbox.c.created_at.desc(), outbox.c.position.desc(), outbox.c.key.desc())
+    statement = select(outbox).order_by(*newest).limit(limit)
     given = {"state": state, "connection": connection, "account_id": account_id, "enrollment_id": enrollment_id}
     for name, value in given.items():
         if value is not None:
             statement = statement.where(outbox.c[name] == value)
-    return [_row(found) for found in tx.execute(statement).mappings()]
+    return [_row(found) for found in tx.execute(statement).mappings()][::-1]
 
 
 def used(tx: Connection, keys: Sequence[str]) -> set[str]:

@@ -37,11 +37,12 @@ def enrollments(
 
 
 def outbox(
-    db: Database, *, state: str | None = None, account_id: str | None = None, limit: int = 50,
+    db: Database, *, state: str | None = None, account_id: str | None = None, connection: str | None = None,
+    limit: int = 50,
 ) -> list[ActionLine]:
-    """Actions, in the order in which they were decided."""
+    """The newest actions, in the order in which they were decided."""
     with db.read() as tx:
-        rows = store_outbox.list_(tx, state, account_id=account_id, limit=limit)
+        rows = store_outbox.list_(tx, state, account_id=account_id, connection=connection, limit=limit)
         return action_lines(tx, rows, names_of(tx, {row.account_id for row in rows}))
 
 

@@ -40,6 +40,16 @@ def test_a_key_is_accepted_once(database: Any) -> None:
         assert outbox.one(tx, "drop/a/1/0") == row()
 
 
+def test_of_many_the_newest_are_shown_in_the_order_decided(database: Any) -> None:
+    """Who looks wants to see what was just done, not the first week; of one connection where the others flood it."""
+    with database.write() as tx:
+        outbox.add(tx, [row(f"drop/a{at}/1/0", f"a{at}", created_at=NOW + timedelta(seconds=at),
+                            connection=("slack", "crm")[at % 2]) for at in range(6)])
+
+        assert [each.account_id for each in outbox.list_(tx, limit=3)] == ["a3", "a4", "a5"]
+        assert [each.account_id for each in outbox.list_(tx, connection="crm", limit=2)] == ["a3", "a5"]
+
+
 def test_many_rows_are_counted_as_they_are_added(database: Any) -> None:
     """The report says how many actions a run asked for; a driver's row count may not be trusted with it."""
     rows = [row(f"drop/a{number}/1/0", f"a{number}") for number in range(2100)]

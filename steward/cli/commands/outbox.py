@@ -18,14 +18,15 @@ _States = Literal["pending", "sending", "delivered", "failed", "unknown", "expir
 
 def list_(
     *, state: Annotated[_States | None, Parameter(help="Only those in this state.")] = None,
+    connection: Annotated[str | None, Parameter(help="Only those through this connection.")] = None,
     limit: AtMost = 50, options: Options = DEFAULT,
 ) -> int:
-    """The actions, as they were decided: what, for whom, where, in which delivery class and state."""
+    """The newest actions, as they were decided: what, for whom, where, in which delivery class and state."""
     from steward import views
     from steward.wiring import open_hub
 
     with open_hub(options.config) as hub:
-        rows = views.outbox(hub.db, state=state, limit=limit)
+        rows = views.outbox(hub.db, state=state, connection=connection, limit=limit)
     if options.json:
         show.as_json({"actions": rows})
         return 0
