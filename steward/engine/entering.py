@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -71,7 +70,7 @@ def waiting(look: Look, enrollment: Enrollment) -> Advance:
     if was is State.AWAITING_APPROVAL and not running.body.get("approved_by"):
         return _awake(look, running, decision, onward.changed)
     moved = _through_gates(look, running, enrollment.state.value)
-    return replace(moved, decision=moved.decision or decision, changed=moved.changed or onward.changed)
+    return Advance(moved.enrollment, moved.decision or decision, moved.planned, moved.changed or onward.changed)
 
 
 def _began(look: Look) -> datetime:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil
 from typing import Literal
 
 from steward.engine.durations import NO_TIME, Duration
-from steward.engine.expression import NEVER, Expression, Not
+from steward.engine.expression import NEVER, Expression, Not, facts_of
 from steward.engine.findings import Mark
 from steward.engine.template import MessageTemplate
 
@@ -335,6 +336,13 @@ class Playbook:
 
     def conditions(self) -> dict[str, Expression]:
         """Every condition by its path, as the evaluators name their columns."""
+        return dict(_conditions(self))
+
+    def facts(self) -> frozenset[str]:
+        """The facts that its conditions read."""
+        return _facts(self)
+
+    def _all_conditions(self) -> dict[str, Expression]:
         found: dict[str, Expression] = {"when": self.when, "until": self.clears}
         if self.scope is not None:
             found["scope"] = self.scope
@@ -359,6 +367,16 @@ class Playbook:
     def template(self, name: str) -> MessageTemplate | None:
         """The message template called `name`."""
         return next((template for template in self.messages if template.name == name), None)
+
+
+@lru_cache(maxsize=512)                     # a run asks each playbook a dozen times
+def _conditions(playbook: Playbook) -> dict[str, Expression]:
+    return playbook._all_conditions()
+
+
+@lru_cache(maxsize=512)
+def _facts(playbook: Playbook) -> frozenset[str]:
+    return facts_of(*_conditions(playbook).values())
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -143,8 +143,9 @@ def _could_change(playbook: Playbook, known: Answers, opened: pl.DataFrame, now:
     rows = opened["row"].to_numpy()
     found = {name: known.of_rows(condition, rows) for name, condition in playbook.conditions().items()}
     state = opened["state"]
-    active, recovering, pending = (_true(state == each.value) for each in (
-        State.ACTIVE, State.RECOVERING, State.PENDING))
+    active = _true(state == State.ACTIVE.value)
+    recovering, pending = (~active, ~active) if active.all() else (     # mostly: then nobody is anything else
+        _true(state == each.value) for each in (State.RECOVERING, State.PENDING))
     when, until = found["when"], found["until"]
     ends = [each == TRUE for name, each in found.items()
             if name in ("goal.when", "revoke_on") or name.startswith("exit.")]

@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 
 from steward.engine.answers import Answers, answered
-from steward.engine.expression import facts_of
 from steward.engine.freshness import freshen, freshen_row
 from steward.engine.language import Playbook, Subject
 from steward.engine.sweep import Swept, sweep, sweep_rows
@@ -205,7 +204,7 @@ class Frames:
         self._tx, self._whole = tx, account_ids is None
         asked: dict[Subject, set[str]] = {subject: set() for subject in Subject}
         for each in playbooks:
-            asked[each.subject] |= facts_of(*each.conditions().values()) | set(each.holdout.by)
+            asked[each.subject] |= each.facts() | set(each.holdout.by)
         frame = accounts if accounts["account_id"].is_sorted() else accounts.sort("account_id")
         of_kind = {subject: [each for each in playbooks if each.subject is subject] for subject in Subject}
         self.accounts = Seen(

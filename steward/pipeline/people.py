@@ -52,6 +52,7 @@ class People:
         self._deals, self._busy = deals or {}, busy
         self._by_email = {each.email.lower(): each for each in people.values() if each.email}
         self._load: dict[str, int] | None = None
+        self._heard: dict[int, Recipient | None] = {}       # by person, as they are told of many accounts
         self.zones = {email: each.zone for email, each in self._by_email.items()}
 
     @classmethod
@@ -132,7 +133,14 @@ class People:
         return Recipient(email=email, name=known.name if known else "")
 
     def _told(self, person: Person | None) -> Recipient | None:
-        if person is None or not person.active or not person.email:
+        if person is None:
+            return None
+        if id(person) not in self._heard:
+            self._heard[id(person)] = self._recipient(person)
+        return self._heard[id(person)]
+
+    def _recipient(self, person: Person) -> Recipient | None:
+        if not person.active or not person.email:
             return None
         if self._settings.company.is_away(person.email, self._today):
             return None

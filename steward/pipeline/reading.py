@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from steward.engine import template
-from steward.engine.expression import facts_of
 from steward.engine.language import Playbook, Subject
 from steward.model.facts import FactSpec
 from steward.pipeline.cards import words_of
@@ -29,8 +28,7 @@ def of_everybody(
     """
     if any(each.subject is not Subject.ACCOUNT for each in playbooks):
         return facts.latest(tx), None
-    names = set(always).union(*(
-        facts_of(*each.conditions().values()).union(each.holdout.by) for each in playbooks))
+    names = set(always).union(*(each.facts().union(each.holdout.by) for each in playbooks))
     snapshot = facts.latest(tx, None, sorted({*names, *dates_of(names, catalog)}))
     if snapshot is None or snapshot.frame.height <= few:
         return facts.latest(tx), None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from steward.engine.expression import facts_of
 from steward.engine.freshness import age_text
 from steward.engine.language import Mode, Playbook
 from steward.model.facts import FactSpec
@@ -28,7 +27,7 @@ def look_for_stale_sources(
     waiting: dict[str, set[str]] = {}
     bounds: dict[str, timedelta] = {}
     for playbook in (each for each in playbooks if each.mode is not Mode.PAUSED):
-        for name in facts_of(*playbook.conditions().values()):
+        for name in playbook.facts():
             spec = catalog[name]
             if spec.fresh_within is not None:
                 waiting.setdefault(spec.group, set()).add(playbook.id)
