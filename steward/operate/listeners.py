@@ -67,7 +67,7 @@ def _host(url: str) -> str:
         well = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         return ""
-    return (parts.hostname or "") if well and url.isprintable() and len(url) <= _LONGEST_URL else ""
+    return (parts.hostname or "") if well and url.isprintable() and " " not in url and len(url) <= _LONGEST_URL else ""
 
 
 def _connection(connectors: Mapping[str, Connector], wanted: str) -> str:

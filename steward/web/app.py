@@ -56,7 +56,11 @@ def create_app(hub: Hub) -> FastAPI:
 
     @app.middleware("http")
     async def harden(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
+        if request.url.path.startswith("/api/") and ("\x00" in request.url.path or "%00" in request.url.query):
+            # PostgreSQL can hold no such text, so nothing of ours is called so.
+            response: Response = problems.problem(422, "unfit_request", "Leave out the character NUL (%00).")
+        else:
+            response = await call_next(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response

@@ -20,13 +20,16 @@ router = APIRouter(prefix="/api/v1/enrollments", tags=["enrollments"], responses
 ))
 
 
+_PLAIN = "^[^\\x00-\\x1f\\x7f]*$"                   # no line is broken by it, and every database can hold it
+
+
 class InHand(BaseModel):
     """Who has it in hand."""
 
     model_config = ConfigDict(extra="forbid")
 
-    enrollment_id: str = Field(min_length=1, max_length=160)
-    by: Annotated[str, Field(max_length=255)] = ""
+    enrollment_id: str = Field(min_length=1, max_length=160, pattern=_PLAIN)
+    by: Annotated[str, Field(max_length=255, pattern=_PLAIN)] = ""
 
 
 class AcknowledgedAnswer(BaseModel):

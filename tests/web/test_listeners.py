@@ -51,6 +51,7 @@ def test_it_is_asked_for_and_ended(served: Any) -> None:
     ({"event": "enrollment.entered"}, "target_url"),
     ({**WISH, "target_url": "https://[x"}, "https://"),
     ({**WISH, "target_url": "https://x:99999/"}, "https://"),
+    ({**WISH, "target_url": "https://a b/"}, "https://"),
     ({**WISH, "target_url": "https://hooks.zapier.com/\x00"}, "https://"),
 ])
 def test_a_wish_that_does_not_fit_says_why(served: Any, wish: dict[str, str], said: str) -> None:
@@ -105,3 +106,21 @@ def test_an_automation_takes_an_enrollment_in_hand(served: Any) -> None:
     assert (first.json()["changed"], first.json()["acknowledged_by"]) == (True, "ana@us.test")
     assert (again.json()["changed"], again.json()["acknowledged_by"]) == (False, "ana@us.test")
     assert none.status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [
+    ("GET", "/api/v1/listeners/sample?event=enrollment.entered&playbook_id=%00", None),
+    ("DELETE", "/api/v1/listeners/%00", None),
+    ("GET", "/api/v1/cs-ops/health/a%00", None),
+    ("POST", "/api/v1/enrollments/acknowledge", {"enrollment_id": "\x00"}),
+    ("POST", "/api/v1/enrollments/acknowledge", {"enrollment_id": "a", "by": "Ana\x00"}),
+    ("POST", "/api/v1/enrollments/acknowledge", {"enrollment_id": "a", "by": "Ana\nBen"}),
+])
+def test_what_no_database_can_hold_is_refused(
+    database: Database, tmp_path: Path, method: str, path: str, body: dict[str, str] | None,
+) -> None:
+    """PostgreSQL holds no NUL: what is asked with one is no fault of ours, and must not look like one."""
+    with ZapierSandbox() as zapier:
+        app = create_app(Listening(database, tmp_path, zapier).hub)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.request(method, path, json=body, headers=KEY).status_code == 422
