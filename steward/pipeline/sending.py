@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from steward.contracts import Sink
 from steward.kit.http import MOST_RETRY_AFTER_S
-from steward.model.actions import DeliveryClass, Receipt, TellListener
+from steward.model.actions import DeliveryClass, Receipt, TellListener, UpdateRecord
 from steward.model.errors import LookFirst, RateLimited, ReceiverGone, StewardError, TryAgain, Unavailable
-from steward.store import listeners, outbox, receipts
+from steward.store import listeners, outbox, receipts, written
 from steward.store.database import Database
 from steward.store.outbox import Claim, OutboxRow
 
@@ -96,6 +96,8 @@ def close_unsent(tx: Connection, claimed: Claim, delivery_class: DeliveryClass, 
     if isinstance(row.action, TellListener) and (because := listeners.ended(tx, row.action.listener_id)):
         # It was on its way while the listener ended, or was decided just then.
         return _outcome("cancelled", outbox.withdraw(tx, claimed, now, f"the listener ended: {because}"))
+    if isinstance(row.action, UpdateRecord) and written.is_over(tx, row.key, row.playbook_id):
+        return _outcome("cancelled", outbox.withdraw(tx, claimed, now, "a newer value of the field was decided"))
     late = is_late(row, now)
     if c and claimed.resumed and (row.on_unknown == "hold" or late or _doubts(tx, row) >= MOST_DOUBTS):
         text = f'{receipts.DIED}; "{row.connection}" cannot be asked. See whether it is there, then run: {_retry(row)}'

@@ -52,6 +52,11 @@ def put(tx: Connection, rows: Sequence[Written], now: datetime) -> None:
     """)
 
 
+def is_over(tx: Connection, key: str, playbook_id: str) -> bool:
+    """Whether the row `key` of the outbox writes back a value that has given way to a newer one."""
+    return playbook_id == PLAYBOOK and not bulk.fetch(tx, "SELECT 1 FROM written WHERE key = ?", key)
+
+
 def forget(tx: Connection, now: datetime) -> int:
     """Let go the actions that wrote values which stand no more, `KEEP` after they ended; how many.
 

@@ -10,6 +10,7 @@ import pytest
 
 from steward.model.actions import DeliveryClass, Receipt, UpdateRecord
 from steward.model.records import Noun, Record
+from steward.pipeline.sending import close_unsent
 from steward.pipeline.writeback import MOST_A_ROUND, MOST_UNPROVEN, WriteBackReport, plan_write_back, write_back
 from steward.settings import Settings
 from steward.store import identity, outbox, records, written
@@ -103,6 +104,42 @@ def test_a_change_too_small_to_see_is_not_written(us: Us) -> None:
 
     assert us.write_back().queued == 0
     assert _values(us.rows())["a1", "Health_Score__c", "71"] == 1
+
+
+def test_a_value_that_gave_way_to_a_newer_one_is_not_written_again(us: Us) -> None:
+    """Who tries again what failed last week must not put last week's score over today's, where it would stay."""
+    us.know(40.0, 71.0, 90.0)
+    us.write_back()
+    us.end("failed")
+    stale = next(row for row in us.rows("failed") if row.action.external_id == "a2" and row.key.endswith("Health_Score__c/1"))
+    us.later(days=7)
+    us.know(40.0, 71.0, 55.5)
+    us.write_back()
+    us.end()
+    with us.db.write() as tx:
+        assert outbox.retry(tx, stale.key, us.now)
+        (claimed,) = outbox.claim(tx, us.now, 10, 60)
+        ended = close_unsent(tx, claimed, DeliveryClass.A, us.now)
+        again = outbox.one(tx, stale.key)
+
+    assert ended
+    assert ended.what == "cancelled"
+    assert again
+    assert "newer" in str(again.trouble)
+
+
+def test_what_failed_is_tried_again_while_it_is_the_newest(us: Us) -> None:
+    """The field was made writable in the meantime."""
+    us.know(40.0)
+    us.write_back()
+    us.end("failed")
+    with us.db.write() as tx:
+        for row in outbox.list_(tx):
+            outbox.retry(tx, row.key, us.now)
+        claims = outbox.claim(tx, us.now, 10, 60)
+
+        assert claims
+        assert not any(close_unsent(tx, each, DeliveryClass.A, us.now) for each in claims)
 
 
 def test_what_is_not_known_is_left_or_emptied_never_zero(us: Us) -> None:
