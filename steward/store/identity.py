@@ -55,11 +55,9 @@ def resolve(tx: Connection, now: datetime, truth: Truth | None = None, order: Se
         return Resolved()
     known = _Known.load(tx)
     seen = _seen(tx, order)
-    matches = match(
-        [entry.seen for entry in seen], known.account_of, known.ages(), known.absorbed(), known.apart
-    )
+    matches = match(seen, known.account_of, known.ages(), known.absorbed(), known.apart)
     work = _Changes(known, matches, to_text(now))
-    work.settle([entry.seen.id for entry in seen])
+    work.settle([each.id for each in seen])
     work.point_links()
     work.rename(seen, (truth or {}).get("account.name", ()), order)
     work.write(tx)
@@ -167,15 +165,7 @@ _POINT = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A record with what is needed beside matching."""
-
-    seen: Seen
-    modified_at: str
-
-
-def _seen(tx: Connection, order: Sequence[str]) -> list[_Entry]:
+def _seen(tx: Connection, order: Sequence[str]) -> list[Seen]:
     """Every account record, of the best connection first."""
     rank = {connection: place for place, connection in enumerate(order)}
     rows = bulk.fetch(tx, """
@@ -187,18 +177,17 @@ def _seen(tx: Connection, order: Sequence[str]) -> list[_Entry]:
 
 def _entry(  # noqa: PLR0917  the columns of a row
     connection: str, external_id: str, deleted: int, merged_into: str | None, modified_at: str | None, body: str,
-) -> _Entry:
+) -> Seen:
     values: dict[str, Any] = orjson.loads(body)
     links = tuple(sorted(
         (name.removeprefix("id_in."), value.strip()) for name, value in values.items()
         if name.startswith("id_in.") and 0 < len(value.strip()) <= 255 and value.isprintable()
     )) if '"id_in.' in body else ()
-    seen = Seen(
+    return Seen(
         (connection, external_id), live=not deleted and merged_into is None, merged_into=merged_into,
         name=values.get("name", ""), domain=normal_domain(values.get("domain")),
-        links=tuple([link for link in links if link[0] != connection]),
+        links=tuple([link for link in links if link[0] != connection]), modified_at=modified_at or "",
     )
-    return _Entry(seen, modified_at or "")
 
 
 @dataclass(slots=True)
@@ -300,26 +289,27 @@ class _Changes:
         self.account_of[id_] = account_id
         self.how[id_] = how
 
-    def rename(self, seen: Sequence[_Entry], first: Sequence[str], order: Sequence[str]) -> None:
+    def rename(self, seen: Sequence[Seen], first: Sequence[str], order: Sequence[str]) -> None:
         """The name that the source of truth gives; of two records there the one changed last."""
         best: dict[str, tuple[tuple[int, int, str], str, str]] = {}
-        for entry in seen:
-            if not entry.seen.live or not entry.seen.name:
+        ranks = {name: _rank(name, first, order) for name in {each.id[0] for each in seen}}
+        for each in seen:
+            if not each.live or not each.name:
                 continue
-            account_id, rank = self.account_of[entry.seen.id], _rank(entry.seen.id[0], first, order)
+            account_id, rank = self.account_of[each.id], ranks[each.id[0]]
             held = best.get(account_id)
-            if held is None or rank < held[0] or (rank == held[0] and entry.modified_at > held[1]):
-                best[account_id] = (rank, entry.modified_at, entry.seen.name)
+            if held is None or rank < held[0] or (rank == held[0] and each.modified_at > held[1]):
+                best[account_id] = (rank, each.modified_at, each.name)
         for account_id, (_, _, name) in best.items():
             if account_id in self.minted:
                 self.minted[account_id] = name
             elif account_id not in self.merged and self._known.rows[account_id].name != name:
                 self.renamed[account_id] = name
 
-    def companies(self, seen: Sequence[_Entry]) -> Iterator[review.Company]:
-        for entry in seen:
-            if entry.seen.live:
-                yield review.Company(self.account_of[entry.seen.id], entry.seen)
+    def companies(self, seen: Sequence[Seen]) -> Iterator[review.Company]:
+        for each in seen:
+            if each.live:
+                yield review.Company(self.account_of[each.id], each)
 
     def write(self, tx: Connection) -> None:
         if self.minted:

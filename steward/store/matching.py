@@ -7,12 +7,13 @@ joins two live records of one connection by itself, and nothing joins what a per
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import combinations
 
 ExternalId = tuple[str, str]                   # (connection, external id)
 
+_NOTHING: frozenset[str] = frozenset()
 _CROWD = 6                                     # more accounts than this with one domain: a holding, not a duplicate
 
 
@@ -26,16 +27,20 @@ class Seen:
     name: str
     domain: str | None
     links: tuple[ExternalId, ...]
+    modified_at: str = ""
 
 
 @dataclass(slots=True)
 class Group:
-    """External ids that are one account. `head` is the account they belong to, None while there is none."""
+    """External ids that are one account. `head` is the account they belong to, None while there is none.
+
+    There is one for nearly every record, so they share the sets that are mostly alike.
+    """
 
     ids: set[ExternalId] = field(default_factory=set)
-    accounts: set[str] = field(default_factory=set)
-    banned: set[str] = field(default_factory=set)
-    live: set[str] = field(default_factory=set)  # connections with a live record in it
+    accounts: Set[str] = _NOTHING
+    banned: Set[str] = _NOTHING
+    live: Set[str] = _NOTHING                  # connections with a live record in it
     head: str | None = None
 
 
@@ -91,6 +96,7 @@ class _Work:
         self.ages = ages
         of: dict[ExternalId, Group] = {}
         by_account: dict[str, Group] = {}
+        alone = {name: frozenset((name,)) for name in {record.id[0] for record in seen}}
         for record in seen:
             account = known.get(record.id)
             group = by_account.setdefault(account, Group()) if account else Group()
@@ -98,9 +104,11 @@ class _Work:
                 group.head = account
                 group.accounts = {account, *absorbed.get(account, ())}
             group.ids.add(record.id)
-            group.banned.update(apart.get(record.id, ()))
+            if record.id in apart:
+                group.banned = group.banned | set(apart[record.id])
             if record.live:
-                group.live.add(record.id[0])
+                here = alone[record.id[0]]
+                group.live = group.live | here if group.live else here
             of[record.id] = group
         self.matches = Matches(of, {}, {}, [])
 
@@ -166,9 +174,9 @@ class _Work:
         for id_ in (left, right):
             self.matches.how.setdefault(id_, how)
         one.ids |= other.ids
-        one.accounts |= other.accounts
-        one.banned |= other.banned
-        one.live |= other.live
+        one.accounts = one.accounts | other.accounts
+        one.banned = one.banned | other.banned
+        one.live = one.live | other.live
         for id_ in other.ids:
             self.matches.of[id_] = one
 
