@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _FEW = 500                                                   # accounts that are kept as rows of the database
 _LOOK_BACK_DAYS = 400                                        # a feed that is older than this says nothing any more
 _CHANGES = {"health.score": (28, 7), "score_7d": (7, 3)}     # what the score was so many days ago, or a few more
+_REMEMBERED = ("health.score", "health.change_28d", "health.change_7d")
 _DAYS = {"account_id": pl.String, "day": pl.Date}
 
 
@@ -183,6 +184,8 @@ def _usage(
 
 def _by_day(events: pl.DataFrame) -> pl.DataFrame:
     """The events of each account and UTC day, one column for each metric that an event counts towards."""
+    if events.is_empty():
+        return pl.DataFrame(schema=_DAYS)
     counted = events.drop_nulls(["account_id", "name", "happened_at"]).group_by(
         "account_id", pl.col("happened_at").dt.date().alias("day"), "name",
     ).agg(pl.col("quantity").fill_null(1.0).sum())
@@ -194,16 +197,20 @@ def _by_day(events: pl.DataFrame) -> pl.DataFrame:
 def _previous(tx: Any, now: datetime, account_ids: Sequence[str] | None) -> pl.DataFrame:
     """account_id, `health.score` as known 28 days ago and `score_7d` as 7 days ago; one account's as the last snapshot
     remembers them."""
-    score = pl.col("health.score")
     if account_ids is not None:
-        latest = snapshots.latest(tx, account_ids, ["health.score", "health.change_28d", "health.change_7d"])
-        found = latest.frame.select(
-            "account_id", score - pl.col("health.change_28d"), (score - pl.col("health.change_7d")).alias("score_7d"),
-        ) if latest else None
+        latest = snapshots.latest(tx, account_ids, _REMEMBERED)
+        found = _remembered(latest.frame) if latest else None
     else:
         found = _as_it_was(tx, now)
     empty = pl.DataFrame(schema={"account_id": pl.String, **dict.fromkeys(_CHANGES, pl.Float64)})
     return empty if found is None else found.cast(dict.fromkeys(_CHANGES, pl.Float64))
+
+
+def _remembered(frame: pl.DataFrame) -> pl.DataFrame:
+    """What the scores were, out of their changes; a snapshot from before a change was reckoned does not have it."""
+    absent = [pl.lit(None, pl.Float64).alias(name) for name in _REMEMBERED if name not in frame.columns]
+    score, by_28d, by_7d = (pl.col(name) for name in _REMEMBERED)
+    return frame.with_columns(absent).select("account_id", score - by_28d, (score - by_7d).alias("score_7d"))
 
 
 def _as_it_was(tx: Any, now: datetime) -> pl.DataFrame | None:

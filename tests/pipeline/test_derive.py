@@ -284,6 +284,19 @@ def test_the_score_of_a_week_ago_is_remembered(database: Any, put: Put) -> None:
     assert (acme["health.change_7d"] < 0, acme["health.change_28d"]) == (True, None)
 
 
+def test_an_older_snapshot_without_a_fact_of_today_is_derived_on_from(database: Any, put: Put) -> None:
+    """After an upgrade a webhook comes before the first whole derive; it must not fail over what nobody had reckoned."""
+    put("accounts", ("a1", {"name": "Acme"}))
+    with database.write() as tx:
+        identity.resolve(tx, NOW)
+        account_id = next(iter(identity.accounts(tx)))
+    facts.save_snapshot(database, pl.DataFrame({"account_id": [account_id], "health.score": [50.0]}), NOW - timedelta(days=1))
+
+    derive(database, SETTINGS, FACTS, CARD, NOW, connectors={"crm": CRM}, account_ids=[account_id])
+
+    assert known(database)["Acme"]["health.change_7d"] is None
+
+
 def test_many_accounts_at_once_are_kept_as_a_file_and_say_the_same(database: Any, put: Put) -> None:
     """After an outage a vendor calls about every account; each must be as new as if it were alone."""
     put("accounts", *((str(number), {"name": f"Account {number}"}) for number in range(502)))
