@@ -195,6 +195,9 @@ class Hub:
                     found.append(self.reconcile(name))
                 except StewardError as error:
                     found.append(Reconciled(name, (StreamReconciled("", trouble=str(error)),)))
+                except Exception as error:  # noqa: BLE001  as above; its text may hold anything, so it is not kept
+                    what = f"{type(error).__name__}. This is a bug; report it."
+                    found.append(Reconciled(name, (StreamReconciled("", trouble=what),)))
         return tuple(found)
 
     def derive(self, account_ids: Sequence[str] | None = None) -> DeriveReport:

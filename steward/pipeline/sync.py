@@ -85,10 +85,12 @@ def sync(  # noqa: PLR0917  six parts, each of another kind
 
     Raises:
         ConfigError: `streams` names one that the connector has not, or the connection has no source.
+        Exception: a fault of ours, once all else was done.
     """
     wanted = streams_of(name, connector, streams)
     if connection.source is None:
         raise ConfigError(f'"{name}" ({connector.title}) has nothing to pull')
+    bug: Exception | None = None
     pulls = [_Pull(db, name, stream, connector.streams[stream].usage, clock) for stream in wanted]
     down = None
     for place, pull in enumerate(pulls):
@@ -100,10 +102,16 @@ def sync(  # noqa: PLR0917  six parts, each of another kind
         except StewardError as error:
             pull.note(str(error))
             down = str(error) if isinstance(error, Unavailable) else None
+        except Exception as error:  # noqa: BLE001  its text may hold anything, so it is not kept
+            bug = bug or error
+            pull.note(f"{type(error).__name__} while it was read. This is a bug; report it.")
     accounts = None
-    if any(pull.report.pages for pull in pulls if connector.streams[pull.report.stream].noun is Noun.ACCOUNT):
-        with db.write() as tx:
-            accounts = identity.resolve(tx, clock(), truth, order)
+    if of_accounts := [pull for pull in pulls if connector.streams[pull.report.stream].noun is Noun.ACCOUNT]:
+        with db.write() as tx:              # also where nothing came: who read the pages may have died before this
+            found = identity.resolve(tx, clock(), truth, order)
+        accounts = found if found != Resolved() or any(pull.report.pages for pull in of_accounts) else None
+    if bug is not None:
+        raise bug
     return SyncReport(name, tuple(pull.report for pull in pulls), accounts)
 
 

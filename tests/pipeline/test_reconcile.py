@@ -18,8 +18,10 @@ from steward.model.errors import ConfigError
 from steward.model.records import Noun, Record, Refusal
 from steward.pipeline.reconcile import Reconciled, reconcile
 from steward.pipeline.sync import sync
+from steward.settings import Settings
 from steward.store import records
 from steward.store.database import Database
+from steward.wiring import Hub
 
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 
@@ -125,6 +127,26 @@ def test_trouble_deletes_nothing(us: Us) -> None:
 
     assert done.streams[0].trouble
     assert us.accounts() == 60
+
+
+def test_a_bug_in_one_connector_leaves_the_night_to_the_others(us: Us) -> None:
+    """What comes after it in the nightly round, and another source's deletions, must not wait for its mending."""
+    class Broken:
+        def pull(self, stream: str, after: Cursor | None) -> Iterator[Page]:
+            raise KeyError("a secret")
+
+        def fetch(self, stream: str, external_ids: Sequence[str]) -> Iterator[Page]:
+            raise KeyError("a secret")
+
+    hub = Hub(Settings(), us.db, lambda: NOW, lambda _: None)
+    hub.connectors = {"broken": CONNECTOR, "cz": CONNECTOR}   # what steward.yaml would say
+    hub._connected = {"broken": Connection(source=Broken()), "cz": us.connection}
+    us.sandbox.delete("Account", [101])
+    broken, well = hub.reconcile_silent()
+
+    assert "KeyError" in str(broken.streams[0].trouble)
+    assert "secret" not in str(broken)
+    assert sum(each.gone for each in well.streams if each.stream == "accounts") == 1
 
 
 @pytest.mark.parametrize("refused", [

@@ -134,13 +134,40 @@ def test_a_crash_between_pages_loses_nothing(database: Database, run: Callable[.
     assert source.asked[1] == ("accounts", "1")
 
 
+def test_accounts_that_a_killed_sync_left_are_matched_by_the_next(database: Database, run: Callable[..., SyncReport]) -> None:
+    """The process dies after the last page of accounts; no account changes for weeks, and all must be known."""
+    source = ListSource(three_pages(), faults={("tickets", 0): [KeyboardInterrupt()]})
+    with pytest.raises(KeyboardInterrupt):
+        run(source)
+    report = run(source)
+
+    with database.read() as tx:
+        assert len(identity.accounts(tx)) == 3
+    assert report.accounts == identity.Resolved(new=3)
+
+
+def test_a_bug_while_one_stream_is_read_keeps_the_others_from_nothing(
+    database: Database, run: Callable[..., SyncReport],
+) -> None:
+    """A vendor answers what a connector cannot read: that is seen, without its words, and no customer is unknown for it."""
+    with pytest.raises(KeyError):
+        run(ListSource(three_pages(), faults={("tickets", 0): [KeyError("a secret")]}))
+
+    assert stored(database)[1] == {"accounts": "2", "tickets": None, "daily": "1"}
+    with database.read() as tx:
+        (trouble,) = [row.trouble for row in cursors.list_(tx) if row.trouble]
+        assert len(identity.accounts(tx)) == 3
+    assert "KeyError" in trouble
+    assert "secret" not in trouble
+
+
 def test_a_page_that_cannot_be_stored_is_not_half_stored(database: Database, run: Callable[..., SyncReport]) -> None:
     """Its cursor must not move on without its records, nor its records be there without its cursor."""
     wrong = Record(Noun.ACCOUNT, "a9", {"no_such_field": "x"})
     pages = three_pages()
     pages["accounts"][1] = page(2, [*accounts("a3"), wrong], usage=pages["daily"][0].usage, refusals=[Refusal("x", None, "y")])
     with pytest.raises(ValueError, match="no_such_field"):
-        run(ListSource(pages))
+        run(ListSource(pages), streams=["accounts"])
 
     assert stored(database) == (["a1", "a2"], {"accounts": "1"})
     with database.read() as tx:
