@@ -26,6 +26,9 @@ from steward.model.words import nearest
 from steward.model.working_time import WEEKDAYS, WorkingTime, public_holidays
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_WORDS = {"Input should be a valid dictionary": "write keys with values below it",
+          "Input should be a valid tuple": "write a list, as [a, b]",
+          "Input should be a valid list": "write a list, as [a, b]"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -310,8 +313,16 @@ def _in_words(path: Path, error: ValidationError) -> str:
             hint = f' Did you mean "{near}"?' if near else f" Known there: {', '.join(known)}."
             lines.append(f'{path}: unknown key "{place}".{hint}')
         else:
-            lines.append(f'{path}: "{place}": {fault["msg"].removeprefix("Value error, ")}')
+            lines.append(f'{path}: "{place}": {in_words(fault["msg"])}')
     return "\n".join(lines)
+
+
+def in_words(said: str) -> str:
+    """What pydantic says of a setting, for somebody who knows YAML and no Python."""
+    said = said.removeprefix("Value error, ").replace(" items after validation", " characters")
+    for theirs, ours in _WORDS.items():
+        said = said.replace(theirs, ours)
+    return said
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from steward.contracts import Connection, Connector, Leases, Tools
 from steward.model.errors import ConfigError, PlaybookError, StewardError, TryAgain
 from steward.model.words import meant_or_all
-from steward.settings import Settings, load_settings
+from steward.settings import Settings, in_words, load_settings
 
 if TYPE_CHECKING:
     from steward.engine.language import Playbook
@@ -443,7 +443,7 @@ def connect(  # noqa: PLR0917  six parts, each of another kind
         own = connector.load_settings().model_validate(settings.connections[name].settings)
     except ValidationError as error:
         faults = "; ".join(
-            f'"{".".join(str(part) for part in fault["loc"])}": {fault["msg"]}'
+            f'"{".".join(str(part) for part in fault["loc"])}": {in_words(fault["msg"])}'
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise ConfigError(

@@ -27,10 +27,9 @@ def _reading(client: Client, settings: ChurnZeroSettings) -> Iterator[Finding]:
         modified = settings.modified.get(stream, ENTITIES[stream].modified)
         try:
             rows, _ = client.rows(entity, {"$orderby": modified, "$top": "1"})
-        except AccessDenied:
-            yield Finding(f"{entity} may be read", False,
-                          f"Grant Developer Tools and Bulk Read of {entity} to the user of the key. A key that was not "
-                          "used for 30 days is gone.")
+        except AccessDenied as error:
+            yield Finding(f"{entity} may be read", False, f"{error}\nWhere the key is right: grant Developer "
+                          f"Tools and Bulk Read of {entity} to its user. A key that was not used for 30 days is gone.")
         except StewardError as error:
             yield Finding(f"{entity} may be read", False, str(error))
         else:

@@ -18,6 +18,7 @@ from steward.model.errors import AccessDenied, RecordRejected, StewardError, Una
 
 _KEY = ('Make a key in Administration, Connectors, Gainsight API ("Access Key"), and put it in access_key; a new key '
         "ends the old one for everybody.")
+_MAY_READ = "Where the key is right, let it read {}: Administration, Data Management, the object, permissions."
 
 
 CTA_CATEGORIES = ("CTA_TYPE", "CTA_STATUS", "CTA_REASON", "CTA_PRIORITY")
@@ -35,8 +36,8 @@ def check(client: Client, settings: GainsightSettings) -> Sequence[Finding]:
         try:
             findings.append(_stream(stream, object_name, schemas, client))
         except (Unavailable, AccessDenied) as error:
-            remedy = f"{error} {_KEY}" if isinstance(error, AccessDenied) else str(error)
-            return [*findings, Finding(f"{stream}: {object_name} can be read", False, remedy)]
+            hint = f"\n{_KEY}\n{_MAY_READ.format(object_name)}" if isinstance(error, AccessDenied) else ""
+            return [*findings, Finding(f"{stream}: {object_name} can be read", False, f"{error}{hint}")]
         except StewardError as error:
             findings.append(Finding(f"{stream}: {object_name} can be read", False, str(error)))
     return [*findings, *_fields(schemas, settings), *_filters(client, settings), *_words(client, settings),
@@ -81,7 +82,7 @@ def _filters(client: Client, settings: GainsightSettings) -> Iterable[Finding]:
             *client.rows("Company", ("Gsid", "ModifiedDate"), [("ModifiedDate", "GTE", [walker.said(since)])],
                          {"ModifiedDate": "asc"}, 1)] for since in (newest, newest + 3600))
     except RecordRejected as error:
-        yield Finding(what, False, f"{error} Set filter_zone to the time zone of the tenant.")
+        yield Finding(what, False, f"{error}\nSet filter_zone to the time zone of the tenant.")
         return
     except StewardError as error:
         yield Finding(what, False, str(error))
@@ -111,7 +112,7 @@ def _there(  # noqa: PLR0917  called twice, right above
     try:
         known = {name.lower() for name in _names(client.options(path, categories))}
     except StewardError as error:
-        return Finding(what, False, f"{error} Without the names that the tenant has, what is written may be refused.")
+        return Finding(what, False, f"{error}\nWithout the names that the tenant has, what is written may be refused.")
     missing = sorted(each for each in wanted if known and each.lower() not in known)
     return Finding(what, not missing, f"The tenant has no {', '.join(missing)}. Set {where} to names it has: "
                                       f"{', '.join(sorted(known)[:20])}." if missing else "")

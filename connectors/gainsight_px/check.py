@@ -39,7 +39,7 @@ def check(client: Client, settings: GainsightPxSettings, tools: Tools) -> Sequen
             client.page(listing, BEGINNING, where=where, size=1)
             findings.append(Finding(what, True))
         except (AccessDenied, Unavailable) as error:
-            remedy = f"{error} {_READ}" if isinstance(error, AccessDenied) else str(error)
+            remedy = f"{error}\n{_READ}" if isinstance(error, AccessDenied) else str(error)
             return [*findings, Finding(what, False, remedy)]
         except StewardError as error:
             findings.append(Finding(what, False, str(error)))
@@ -72,7 +72,7 @@ def _names(client: Client, settings: GainsightPxSettings) -> Iterable[Finding]:
         known: dict[str, str] = client.attributes()
     except StewardError as error:
         yield Finding("the attributes of accounts can be listed", False, (
-            f"{error} Without them custom attributes cannot be written. {_READ}"))
+            f"{error}\nWithout them custom attributes cannot be written. {_READ}"))
     else:
         yield Finding("the attributes of accounts can be listed", True)
         yield _missing(settings, {*_TOP, *(f"{CUSTOM}.{name}" for name in known)})
@@ -97,7 +97,7 @@ def _features(client: Client, settings: GainsightPxSettings) -> Finding:
     try:
         missing = sorted({*settings.features} - client.features())
     except StewardError as error:
-        return Finding(what, False, f"{error} {_READ}")
+        return Finding(what, False, f"{error}\n{_READ}")
     return Finding(what, not missing, (
         f"PX has no feature {', '.join(missing)}. The id stands in the address of the feature's page.")
         if missing else "")

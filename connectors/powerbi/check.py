@@ -16,8 +16,9 @@ def check(settings: PowerBiSettings, client: PowerBi) -> Sequence[Finding]:
     try:
         listed = client.listed("/datasets", "list the datasets")
     except AccessDenied as error:
-        return [Finding("the workspace can be read", False, f"{error} Let service principals use Power BI APIs (tenant "
-                        "settings), and make this one a Contributor of the workspace.")]
+        return [Finding("the workspace can be read", False, f"{error}\nWhere the secret is right: "
+                        "let service principals use Power BI APIs (tenant settings), and make this one a Contributor "
+                        "of the workspace.")]
     except StewardError as error:
         return [Finding("the workspace can be read", False, str(error))]
     datasets = {str(each["id"]): each for each in listed if each.get("id")}
@@ -33,8 +34,9 @@ def check(settings: PowerBiSettings, client: PowerBi) -> Sequence[Finding]:
     try:
         client.query(mine["id"], f"EVALUATE TOPN(1, '{PUBLICATIONS}')", "query the dataset")
     except StewardError as error:
-        return [*findings, Finding("what was loaded can be found again", False, f"{error} Switch on the tenant setting "
-                                   '"Dataset Execute Queries REST API", and give the principal Build permission.')]
+        return [*findings, Finding("what was loaded can be found again", False, f"{error}\nSwitch on the tenant "
+                                   'setting "Dataset Execute Queries REST API", and give the principal Build '
+                                   "permission.")]
     return [*findings, Finding("what was loaded can be found again", True)]
 
 

@@ -58,5 +58,5 @@ def _channel(client: Client, wanted: str) -> Finding:
             if not cursor:
                 break
     except StewardError as error:
-        return Finding(what, False, f"{error} To check the channel the app also needs channels:read.")
+        return Finding(what, False, f"{error}\nTo check the channel the app also needs channels:read.")
     return Finding(what, False, "Create the channel, or correct default_channel in steward.yaml.")

@@ -15,7 +15,7 @@ def check(settings: TableauSettings, tableau: Tableau) -> Sequence[Finding]:
     try:
         site = tableau.signed_in()
     except AccessDenied as error:
-        return [Finding("the token signs in", False, f"{error} A token that was not used for 15 days is revoked: make "
+        return [Finding("the token signs in", False, f"{error}\nA token that was not used for 15 days is revoked: make "
                         "a new one under My Account Settings, and see that `site` is right.")]
     except StewardError as error:
         return [Finding("the token signs in", False, str(error))]
@@ -25,6 +25,6 @@ def check(settings: TableauSettings, tableau: Tableau) -> Sequence[Finding]:
         findings.append(Finding(f'the project "{settings.project}" is there', True))
         site.source(f"{settings.prefix}fact_account_day", project)
     except StewardError as error:
-        return [*findings, Finding("project and data sources can be read", False, f"{error} The token's owner needs "
+        return [*findings, Finding("project and data sources can be read", False, f"{error}\nThe token's owner needs "
                                    "the role Creator or Explorer (can publish), and Publish in the project.")]
     return [*findings, Finding("the data sources can be listed", True)]

@@ -15,4 +15,5 @@ def check(settings: ZapierSettings) -> Sequence[Finding]:
     if settings.catch_url is None:
         return [Finding("no catch_url is set: no playbook can call it; listeners are told all the same", True),
                 incoming]
-    return [reachable("zapier", settings.catch_url, allow_private=settings.allow_private), incoming]
+    return [reachable("zapier", settings.catch_url, allow_private=settings.allow_private,
+                      setting="catch_url"), incoming]

@@ -73,6 +73,9 @@ _GROUPS = {
     "outbox": ("The actions not yet delivered, and those that were.", {
         "list": "The actions, by state.", "retry": "Try an action again that failed or is unknown.",
     }),
+    "calls": ("The webhook calls that were taken and could not be worked off.", {
+        "list": "Which, since when, and why.", "retry": "Work one off again, once what was wrong is mended.",
+    }),
     "listeners": ("Who asked to be told what happens: Zaps, scenarios, systems of your own.", {
         "list": "Who listens to what, and who ended.", "end": "Tell one nothing more.",
     }),

@@ -61,6 +61,11 @@ def line(text: str) -> None:
     sys.stdout.write(harmless(text) + "\n")
 
 
+def finding(what: str, ok: bool, remedy: str) -> None:
+    """What was looked at, and where it failed below it what to do, a thought a line."""
+    line(f"{'ok  ' if ok else 'FAIL'} {what}" + ("" if ok else "\n" + textwrap.indent(remedy, " " * 5)))
+
+
 def note(text: str) -> None:
     """One line of progress or trouble on stderr."""
     sys.stderr.write(harmless(text) + "\n")

@@ -11,6 +11,7 @@ from steward.kit.sandbox import Sandbox
 from steward.model.errors import ConfigError
 from steward.model.words import meant_or_all
 
+EVERY = "all"
 VENDORS = ("salesforce", "hubspot", "usage", "slack")
 
 
@@ -18,13 +19,14 @@ def start_sandboxes(
     connectors: Mapping[str, Connector], names: Sequence[str], *, accounts: int, seed: int, as_of: date,
     state: Path | None,
 ) -> dict[str, Sandbox]:
-    """The sandboxes `names` (those of the demo company where none is named), serving on free ports.
+    """The sandboxes `names` (those of the demo company, where none is named; `all`), serving on free ports.
 
     One that the demo company does not use is filled with so many accounts of its own. `state` keeps a ledger for each
     over restarts. Raises ConfigError for a name that no connector has.
     """
     from steward.demo.company import build, load
 
+    names = tuple(connectors) if EVERY in names and EVERY not in connectors else names
     for name in names:
         if name not in connectors:
             raise ConfigError(f'no connector "{name}" is installed{meant_or_all(name, connectors)}')

@@ -64,7 +64,7 @@ def listener_body(action: TellListener, key: IdempotencyKey) -> dict[str, Any]:
     return {"id": action.event_id, "event": action.event, **told, "key": key}
 
 
-def reachable(system: str, url: SecretStr, *, allow_private: bool) -> Finding:
+def reachable(system: str, url: SecretStr, *, allow_private: bool, setting: str = "url") -> Finding:
     """Whether `url` may be called and is there: connects, and hangs up, as any request would be an event."""
     parts = urlsplit(url.get_secret_value())
     try:
@@ -74,7 +74,7 @@ def reachable(system: str, url: SecretStr, *, allow_private: bool) -> Finding:
     except (StewardError, ValueError) as error:
         return Finding("the address may be called", False, str(error))
     except OSError as error:
-        return Finding("the address answers", False, f"No connection ({type(error).__name__}). Check url.")
+        return Finding("the address answers", False, f"No connection ({type(error).__name__}). Check {setting}.")
     return Finding(f"the address answers{' (a private network is allowed)' if allow_private else ''}", True)
 
 

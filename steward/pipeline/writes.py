@@ -76,8 +76,10 @@ def _updates(at: Desk, cause: Cause, planned: Planned, step: UpdateStep) -> list
     names = (step.via,) if step.via else tuple(sorted(known))
     chosen = [name for name in names if name in known and can(at.connectors, name, "update_record")]
     if not chosen:
-        whose = f'"{step.via}"' if step.via else "no connection"
-        return f'{planned.key}: {whose} knows the {cause.playbook.subject} and takes "{step.field}". Correct via'
+        subject = cause.playbook.subject
+        why = (f'"{step.via}" does not know the {subject}, or cannot be written to. Correct via' if step.via
+               else f"no connection that can be written to knows the {subject}. Name one in via")
+        return f'{planned.key}: "{step.field}" is not written: {why}'
     value = cause.fill(step.value, at.catalog)
     rows = []
     for place, name in enumerate(chosen):

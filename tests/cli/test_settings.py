@@ -24,6 +24,7 @@ SECRET = "s3cret-of-the-operator"
     (f"web:\n  tokens: {{a: {SECRET}\n", "steward.yaml:3:1: not YAML: expected ',' or '}'"),
     (f"web:\n  tokens:\n    a: {SECRET}\n    a: {SECRET}\n", 'steward.yaml:4:5: not YAML: found duplicate key "a"'),
     (f"web: {{tokens: {{a: {SECRET}: {SECRET}}}}}\n", "not YAML"),
+    ("routing: {cta: slack}\n", '"routing.cta": write a list, as [a, b]'),
     (f"web: {{port: {SECRET}}}\n", '"web.port": Input should be a valid integer'),
 ])
 def test_it_is_refused_with_the_place_and_the_remedy(

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from steward.cli import chosen, show
 from steward.cli.chosen import By
-from steward.cli.options import DEFAULT, AtMost, Options
+from steward.cli.options import DEFAULT, Options
 
 if TYPE_CHECKING:
     from steward.views import WaitingLine
+
+Shown = Annotated[int, Parameter(help="How many lines to show; it says yes to all.", validator=Number(gte=1))]
 
 
 def approve(
     target: Annotated[str, Parameter(help="A playbook, or one enrollment; without it, the list of what waits.")] = "",
     *, step: Annotated[str, Parameter(help='The step that is approved, as "do[2]"; else what the limit held.')] = "",
-    by: By = chosen.ME, limit: AtMost = 20, options: Options = DEFAULT,
+    by: By = chosen.ME, limit: Shown = 20, options: Options = DEFAULT,
 ) -> int:
     """Let go what waits for a yes: all of a playbook held at its limit, one enrollment, or a step of either."""
     from steward import operate, views

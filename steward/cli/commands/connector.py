@@ -66,13 +66,12 @@ def check(*names: str, options: Options = DEFAULT) -> int:
     else:
         for name, lines in findings.items():
             for each in lines:
-                show.line(f"{'ok  ' if each['ok'] else 'FAIL'} {name}: {each['what']}"
-                          + ("" if each["ok"] else f"\n     {each['remedy']}"))
+                show.finding(f"{name}: {each['what']}", bool(each["ok"]), str(each["remedy"]))
     bad = sum(not each["ok"] for lines in findings.values() for each in lines)
     if not options.json:
         again = " ".join(name for name, lines in findings.items() if not all(each["ok"] for each in lines))
         following = options.command(f"connector check {again}" if bad else "sync")
-        show.line(f"{len(findings)} connections checked, {bad} findings. "
+        show.line(f"{len(findings)} connection{'s' if len(findings) != 1 else ''} checked, {bad} findings. "
                   f"{'Then again' if bad else 'Next'}: {following}")
     return 1 if bad else 0
 

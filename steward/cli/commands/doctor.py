@@ -25,7 +25,7 @@ def doctor(*, options: Options = DEFAULT) -> int:
         show.as_json({"checks": found})
     else:
         for each in found:
-            show.line(f"{'ok  ' if each.ok else 'FAIL'} {each.what}" + ("" if each.ok else f"\n     {each.remedy}"))
+            show.finding(each.what, each.ok, each.remedy)
         bad = sum(not each.ok for each in found)
         first = any(each.what == _NONE for each in found)
         following = options.command("connector list" if first else "sync")
@@ -60,6 +60,8 @@ def _look(hub: Hub) -> Iterator[Finding]:
     if status.refusals or status.drift:
         said = f"{len(status.refusals):,} rows refused, {len(status.drift)} changes of schema in seven days"
         yield Finding(f"syncs: {said} (steward sync status)", True)
+    aside = views.count_aside(hub.db)
+    yield Finding(f"webhooks: {aside} calls could not be worked off" + (" (steward calls)" if aside else ""), True)
     waiting = views.summary(hub.db)
     for state, remedy in (("failed", "steward outbox list --state failed"),
                           ("unknown", "steward outbox list --state unknown")):

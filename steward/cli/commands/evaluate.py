@@ -20,7 +20,8 @@ def evaluate(*, options: Options = DEFAULT) -> int:
         written = hub.write_back()
         evaluated = hub.evaluate()
         lines = views.playbooks(hub.db, hub.playbooks, hub.drafts.playbooks)
-        differ = [each.id for each in lines if each.draft and each.differs]
+        differ = [each.id for each in lines if each.draft and each.differs and each.version]
+        asleep = [each.id for each in lines if each.draft and not each.version]
     if options.json:
         show.as_json({"derived": derived, "written_back": written, "evaluated": evaluated,
                       "drafts_that_differ": differ})
@@ -46,6 +47,8 @@ def evaluate(*, options: Options = DEFAULT) -> int:
         show.line(f"needs attention: {len(troubles) - _TROUBLES} more; see: {options.command('evaluate --json')}")
     for name in differ:
         show.line(f"the draft of {name} differs from what is live; see: {options.command(f'playbook plan {name}')}")
+    if asleep:
+        show.line(f"{len(asleep)} playbooks of the folder are not live; see: {options.command('playbook plan')}")
     if written.fields:
         later = sum(each.later for each in written.fields)
         show.line(f"written back: {written.queued:,} values to deliver"

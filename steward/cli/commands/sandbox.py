@@ -27,7 +27,7 @@ def serve(
     as_of: Annotated[date | None, Parameter(help="The company's today, YYYY-MM-DD; else today.")] = None,
     json_: Annotated[bool, Parameter(name="--json", negative="", help="One line of JSON: how to reach them.")] = False,
 ) -> int:
-    """Start the sandboxes NAMES (those of the demo company, where none is named) on free ports; Ctrl-C stops them."""
+    """Start the sandboxes NAMES (those of the demo company, where none is named; `all`) on free ports, until Ctrl-C."""
     from steward.demo.sandboxes import start_sandboxes
     from steward.wiring import installed, utc_now
 
@@ -51,7 +51,8 @@ def serve(
             show.line(f"# {name:12} {each['ledger']}")
         others = sorted(set(known) - set(started))
         if others:
-            show.line(f"# Others that may be named: {' '.join(others)}")
+            show.line(f"# Others that may be named, or all of them with `all`: {' '.join(others)}")
+        show.line("# They stay up until Ctrl-C. Next: paste this, then in another window: steward connector check")
         show.line(_as_yaml(described))
     sys.stdout.flush()
     stopped.wait()

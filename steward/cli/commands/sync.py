@@ -78,11 +78,14 @@ def status(*connections: str, options: Options = DEFAULT) -> int:
     with open_hub(options.config) as hub:
         names = _readable(hub, connections, options)
         found = views.sync_status(hub.db, hub.clock(), names)
+        aside = views.count_aside(hub.db)
+        usage = {(name, stream) for name in names
+                 for stream, each in hub.connectors[name].streams.items() if each.usage}   # days, which nobody counts
     if options.json:
         show.as_json(found)
         return 0
     show.table(("connection", "stream", "records", "refused", "stored up to", "trouble"), [
-        (each.connection, each.stream, each.records, each.refused,
+        (each.connection, each.stream, "" if (each.connection, each.stream) in usage else each.records, each.refused,
          f"{each.watermark:%Y-%m-%d %H:%M}" if each.watermark else "", each.trouble) for each in found.streams])
     if found.refusals:
         show.line(f"\nRefused: {len(found.refusals):,} rows, asked for again with each sync.")
@@ -96,6 +99,8 @@ def status(*connections: str, options: Options = DEFAULT) -> int:
             (f"{each.at:%Y-%m-%d %H:%M}", each.connection, each.subject, each.what.value.replace("_", " "), each.said)
             for each in found.notices[:_MOST_SHOWN]])
         _left(len(found.notices), options)
+    if aside:
+        show.line(f"\nWebhook calls that could not be worked off: {aside:,}. See why with: {options.command('calls')}")
     troubled = len([each for each in found.streams if each.trouble])
     show.line(f"{len(found.streams)} streams, {troubled} in trouble, {len(found.refusals):,} rows refused, "
               f"{len(found.drift)} changes of schema in seven days. Next: {options.command('sync audit')}")
