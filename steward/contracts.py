@@ -177,6 +177,15 @@ class Asking(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A sink of `tell_listener` that knows, before anything happens, which addresses it would refuse."""
+
+    def may_tell(self, target_url: str) -> None:
+        """Raises RecordRejected where an event would never be posted to `target_url`; contacts nobody."""
+        ...
+
+
 class Socket(Protocol):
     """A line that we open, on which the vendor calls us: for installs that nothing outside can reach."""
 

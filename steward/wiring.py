@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steward.contracts import Connection, Connector, Leases, Tools
+from steward.contracts import Connection, Connector, Leases, Telling, Tools
 from steward.model.errors import ConfigError, PlaybookError, StewardError, TryAgain
 from steward.model.words import meant_or_all
 from steward.settings import Settings, in_words, load_settings
@@ -87,6 +87,12 @@ class Hub:
             self._connected[name] = connect(
                 self.connectors[name], name, self.settings, self.clock, self.sleep, self._leases)
         return self._connected[name]
+
+    def may_tell(self, name: str, target_url: str) -> None:
+        """Raises RecordRejected where the connection `name` would never post an event to `target_url`."""
+        sink = self.connection(name).sink
+        if isinstance(sink, Telling):
+            sink.may_tell(target_url)
 
     def _leases(self, name: str, change: Callable[[str], str]) -> None:
         from steward.store import budgets

@@ -45,7 +45,8 @@ class Listening:
     def __init__(self, db: Database, home: Path, zapier: ZapierSandbox) -> None:
         self.db, self.now, self.zapier = db, BEGAN, zapier
         settings = Settings.model_validate({
-            "connections": {"zapier": {"connector": "zapier", "settings": zapier.settings()}},
+            "connections": {"zapier": {"connector": "zapier", "settings": {
+                **zapier.settings(), "hosts": ["127.0.0.1", "hooks.zapier.com"]}}},
             "web": {"tokens": {"zaps": TOKEN}}, "path": home / "steward.yaml", "playbooks": home,
         })
         self.hub = Hub(settings.model_copy(update={"store": StoreBlock(data_dir=home)}), db, lambda: self.now,

@@ -112,12 +112,13 @@ class Poster:
             RecordRejected: it refused the call, or the address is none that may be called.
             OutcomeUnknown: the line broke after sending.
         """
-        self._may_call(url)
+        self.may_call(url)
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         client = self._clients[bool(self._url) and url == self._url]
         client.post(url, "post the webhook", content, self._signed(sent_id, content))
 
-    def _may_call(self, url: str) -> None:
+    def may_call(self, url: str) -> None:
+        """Raises RecordRejected where the address is none that this connection calls."""
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
         if parts.scheme not in ("http", "https") or not host:
@@ -158,6 +159,10 @@ class WebhookSink:
             raise RecordRejected(
                 f'{self._system} cannot do "{action.kind}"; it can do call_webhook and tell_listener', "kind")
         return Receipt(external_id=sent_id, delivered_at=self._tools.now())
+
+    def may_tell(self, target_url: str) -> None:
+        """Raises RecordRejected where nothing would ever be posted there."""
+        self._poster.may_call(target_url)
 
     def find(self, action: Action, key: IdempotencyKey) -> Receipt | None:
         """None: it may simply be sent again, the receiver drops what it has by its `webhook-id`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -18,9 +18,11 @@ _LONGEST_URL = 2_000
 
 def listen(
     db: Database, connectors: Mapping[str, Connector], target_url: str, event: str, *, by: str, now: datetime,
-    playbook_id: str = "", connection: str = "",
+    playbook_id: str = "", connection: str = "", may_tell: Callable[[str, str], None] | None = None,
 ) -> Listener:
     """From now on `target_url` is told of `event`; asked again, it is the same listener.
+
+    `may_tell` takes the connection and the address, and raises where that connection would never call it.
 
     Raises:
         StewardError: no such event, playbook or connection, or the address is none; the message says what there is.
@@ -31,6 +33,8 @@ def listen(
     host = _host(target_url)
     if not host:
         raise StewardError("target_url must be a whole address that begins with https://")
+    if may_tell is not None:
+        may_tell(chosen, target_url)
     with db.write() as tx:
         live = releases.live(tx)
         if playbook_id and playbook_id not in live:

@@ -56,7 +56,7 @@ def listen(wish: Wish, request: Request, by: Caller) -> ListenerAnswer:
     hub: Hub = request.app.state.hub
     try:
         made = operate.listen(hub.db, hub.connectors, wish.target_url, wish.event, by=by, now=hub.clock(),
-                              playbook_id=wish.playbook_id, connection=wish.connection)
+                              playbook_id=wish.playbook_id, connection=wish.connection, may_tell=hub.may_tell)
     except TryAgain:
         raise
     except StewardError as error:

@@ -46,6 +46,7 @@ def test_it_is_asked_for_and_ended(served: Any) -> None:
 @pytest.mark.parametrize(("wish", "said"), [
     ({**WISH, "event": "enrollment.entred"}, "enrollment.entered"),
     ({**WISH, "target_url": "ftp://x"}, "https://"),
+    ({**WISH, "target_url": "https://evil.example/x"}, "this connection calls 127.0.0.1, hooks.zapier.com only"),
     ({**WISH, "playbook_id": "health_drop"}, "no playbook"),
     ({**WISH, "connection": "zapierr"}, "Did you mean"),
     ({"event": "enrollment.entered"}, "target_url"),
