@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from steward.engine.language import Playbook
 
+AT_ONCE = 2_000
 OVERLAP = timedelta(hours=1)
 TOO_LATE = timedelta(days=3)
 
@@ -33,16 +34,17 @@ def announce(
 ) -> int:
     """Queue what is news to those who listen; how many actions that made."""
     with db.read() as tx:
-        listening = listeners.list_(tx)
-    if not listening:
-        return 0
-    with db.write() as tx:
         # Who listens through a connection that is not there now is told once it is back.
         listening = [each for each in listeners.list_(tx) if _promised(each, connectors)]
         rows = [row for each in listening for row in _rows(tx, each, settings, connectors, playbooks, now=now)]
-        made = outbox.add(tx, rows)
-        for each in listening:
-            listeners.told(tx, each.id, now)
+    made = 0
+    for start in range(0, len(rows), AT_ONCE):          # where thousands enter at once, others write in between
+        with db.write() as tx:
+            made += outbox.add(tx, rows[start:start + AT_ONCE])
+    if listening:
+        with db.write() as tx:
+            for each in listening:
+                listeners.told(tx, each.id, now)
     return made
 
 
@@ -84,9 +86,8 @@ def _rows(
     assert promised
     # A clock that was ahead for a while made both instants ones that are still to come.
     since = max(min(listener.told_until, now) - OVERLAP, min(listener.asked_at, now))
-    found = listeners.happenings(tx, listener.event, since, playbook_id=listener.playbook_id)
-    used = outbox.used(tx, [_key(listener, each) for each in found])
-    fresh = [each for each in found if _key(listener, each) not in used]
+    fresh = listeners.happenings(
+        tx, listener.event, since, playbook_id=listener.playbook_id, unused=_beginning(listener))
     return [
         OutboxRow(
             key=_key(listener, each), enrollment_id="", account_id=listener.id, playbook_id="",
@@ -105,4 +106,8 @@ def _promised(listener: Listener, connectors: Mapping[str, Connector]) -> Delive
 
 
 def _key(listener: Listener, each: Happening) -> IdempotencyKey:
-    return IdempotencyKey(f"listener/{listener.id}/{listener.event}/{each.enrollment_id}")
+    return IdempotencyKey(f"{_beginning(listener)}{each.enrollment_id}")
+
+
+def _beginning(listener: Listener) -> str:
+    return f"listener/{listener.id}/{listener.event}/"

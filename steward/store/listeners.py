@@ -6,12 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, case, insert, literal, select, update
 from sqlalchemy import text as sql
 
 from steward.model.enrollments import Arm
 from steward.store.instants import from_text, to_text
-from steward.store.schema import enrollment
+from steward.store.schema import enrollment, outbox
 from steward.store.schema import listener as table
 
 ENTERED, CLOSED = "enrollment.entered", "enrollment.closed"
@@ -103,15 +103,18 @@ def told(tx: Connection, listener_id: str, until: datetime) -> None:
 
 
 def happenings(
-    tx: Connection, event: str, since: datetime, *, playbook_id: str = "", limit: int | None = None,
+    tx: Connection, event: str, since: datetime, *, playbook_id: str = "", limit: int | None = None, unused: str = "",
 ) -> list[Happening]:
-    """What happened since, oldest first; with `limit` the newest so many. What performs nothing (control, shadow) is
-    no event."""
+    """What happened since, oldest first; with `limit` the newest so many, with `unused` those for which the outbox has
+    no key that is made of that and the enrollment's id. What performs nothing (control, shadow) is no event."""
     at = enrollment.c.entered_at if event == ENTERED else enrollment.c.closed_at
     wanted = select(enrollment, at.label("at")).where(
         at >= to_text(since), enrollment.c.arm == Arm.TREATMENT.value, enrollment.c.entered_at.is_not(None))
     if playbook_id:
         wanted = wanted.where(enrollment.c.playbook_id == playbook_id)
+    if unused:
+        used = select(outbox.c.key).where(outbox.c.key == literal(unused).concat(enrollment.c.id))
+        wanted = wanted.where(~used.exists())
     rows = tx.execute(wanted.order_by(at.desc(), enrollment.c.id).limit(limit)).all()
     return [
         Happening(row.id, row.playbook_id, row.version, row.account_id, row.subject_id,

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, text, update
 
 from steward.model.records import Refusal
-from steward.store import notices
+from steward.store import bulk, notices
 from steward.store.instants import from_text, to_text
 from steward.store.notices import Notice, What
 from steward.store.schema import refusal as table
@@ -47,10 +47,7 @@ def settle(  # noqa: PLR0917  whose, what came, what did not, and when
     over. What was refused again for the same reason is counted only.
     """
     rows = _rows(connection, stream, refused, now)
-    standing = {
-        row.place: (row.field, row.reason) for row in tx.execute(
-            select(table.c.place, table.c.field, table.c.reason).where(_of(connection, stream)))
-    } if rows or came else {}
+    standing = _standing(tx, connection, stream, rows, came)
     said = [
         Notice(connection, stream, What.REFUSED if place not in standing else What.REFUSED_OTHERWISE, place,
                f"{row['field']}: {row['reason']}" if row["field"] else str(row["reason"]), now)
@@ -59,8 +56,7 @@ def settle(  # noqa: PLR0917  whose, what came, what did not, and when
     if rows:
         tx.execute(_PUT, list(rows.values()))
     if standing:
-        ids = came if isinstance(came, set | frozenset) else set(came)
-        over = [place for place in standing if place not in rows and _id_in(place) in ids]
+        over = [place for place in standing if place not in rows]
         said += _forget(tx, connection, stream, over, "it came through", now)
     notices.add(tx, said)
 
@@ -112,6 +108,24 @@ def ids(tx: Connection, connection: str, stream: str) -> set[str]:
     """The ids of the records that stand refused, wholly or in a field."""
     places = tx.scalars(select(table.c.place).where(_of(connection, stream)))
     return {external_id for external_id in map(_id_in, places) if external_id}
+
+
+def _standing(
+    tx: Connection, connection: str, stream: str, places: Collection[str], came: Collection[str],
+) -> dict[str, tuple[str | None, str]]:
+    """Field and reason of those that stand of these places and of the records that came, by place.
+
+    Looked for in the database: a page that comes must not cost all the rows that stand refused.
+    """
+    at = "position(' ' IN place)" if tx.dialect.name == "postgresql" else "instr(place, ' ')"
+    found: list[tuple[str, str | None, str]] = []
+    for column, wanted in (("place", places), (f"CASE WHEN {at} > 0 THEN substr(place, {at} + 1) END", came)):
+        if wanted:
+            among, values = bulk.among(tx, column, wanted)
+            found += bulk.fetch(tx, f"""
+                SELECT place, field, reason FROM refusal WHERE connection = ? AND stream = ? AND {among}
+            """, connection, stream, values)  # noqa: S608  ours
+    return {place: (field, reason) for place, field, reason in found}
 
 
 def _rows(

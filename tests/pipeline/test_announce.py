@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,34 @@ def test_what_was_on_its_way_when_a_listener_ended_is_not_sent_again(us: Listeni
     with us.db.read() as tx:
         assert [row.state for row in outbox.list_(tx)] == ["cancelled"]
     assert ended == [True]                                # it was called once
+
+
+def test_who_dies_in_the_middle_of_many_leaves_the_rest_to_the_next(
+    us: Listening, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands who enter at once are not queued in one transaction, as nothing else could be written meanwhile."""
+    from steward.pipeline import announce
+
+    monkeypatch.setattr(announce, "AT_ONCE", 2)
+    add, calls = outbox.add, count(1)
+
+    def die(tx: Any, rows: Any) -> int:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return add(tx, rows)
+
+    listen(us)
+    us.later(minutes=5)
+    for number in range(1, 6):
+        us.enter(number, playbook_id=f"p{number}")
+    monkeypatch.setattr(outbox, "add", die)
+    with pytest.raises(KeyboardInterrupt):
+        us.announce()
+    monkeypatch.setattr(outbox, "add", add)
+
+    assert us.announce() == 3
+    with us.db.read() as tx:
+        assert len(outbox.list_(tx)) == 5
 
 
 def test_410_ends_a_listener_with_all_that_waits(us: Listening) -> None:
