@@ -196,8 +196,8 @@ def _codes(code: CodeType) -> list[CodeType]:
 def chosen(
     reach: Reach, change: Change, kills: Mapping[tuple[str, str], int], within_s: float, *, in_turn: bool = False,
 ) -> list[str]:
-    """The tests to run, the most hopeful first. `in_turn`: those that are called after the word that was changed, then the
-    best of each file, the second best of each, …."""
+    """The tests to run, the most hopeful first. `in_turn`: those that are called after the word that was changed, then
+    those of files that name the module, and of these the best of each file, the second best of each, …."""
     def hope(test: str) -> float:
         """High where a test reaches much of the module and little else, has killed there, and is quick."""
         aim = len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
@@ -207,7 +207,8 @@ def chosen(
     if in_turn:
         before = Counter[str]()
         places = {test: before.update([test.split("::")[0]]) or before[test.split("::")[0]] for test in tests}
-        tests.sort(key=lambda test: (not change.word or change.word not in test, places[test]))
+        named = {file for file in before if Path(change.module).stem in Path(file).read_text()}
+        tests.sort(key=lambda test: (not change.word or change.word not in test, test.split("::")[0] not in named, places[test]))
     spent, taken = 0.0, list[str]()
     for test in tests:
         if len(taken) >= 3 and spent + reach.seconds[test] > within_s:

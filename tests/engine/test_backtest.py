@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from steward.engine.backtest import (
+    Backtest,
     Gap,
     OwnerLoad,
+    Warned,
     Week,
     arr_touched,
     gaps,
@@ -85,6 +87,17 @@ def test_every_week_is_listed_and_begins_on_the_company_s_monday() -> None:
     assert weeks(entries, MONDAY, MONDAY + 20 * DAY, BERLIN) == (
         Week(date(2026, 3, 2), 2, 0, 1), Week(date(2026, 3, 9), 1, 0, 0), Week(date(2026, 3, 16), 0, 1, 2))
     assert weeks([], MONDAY, MONDAY, BERLIN) == (Week(date(2026, 3, 2), 0, 0, 0),)
+
+
+def test_enrollments_a_week_are_over_all_weeks() -> None:
+    """Ten in two weeks are five a week, and a backtest of no week divides by nothing."""
+    nothing = Warned(30, 0, (), (), 0, 0, 0, None)
+
+    def of(weeks_: tuple[Week, ...]) -> Backtest:
+        return Backtest("it", "7c1e09ab", MONDAY, MONDAY, 1, 1, 10, {}, 0, weeks_, (), 0, 0, 0.0, 0, nothing, None, 0, 0.0, (), (), None, ())
+
+    assert of((Week(date(2026, 3, 2), 10, 0, 0), Week(date(2026, 3, 9), 0, 0, 0))).a_week == 5
+    assert of(()).a_week == 10
 
 
 def test_the_load_of_each_owner_is_over_all_weeks_and_the_heaviest_comes_first() -> None:

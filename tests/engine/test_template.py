@@ -81,6 +81,12 @@ def test_a_value_is_written_so_that_it_can_be_read_aloud(value: Any, filter_name
     assert write(value, filter_name, FactSpec("account.arr", FactType.MONEY, "", "", "crm", unit="USD")) == shown
 
 
+def test_money_is_what_the_filter_makes_of_any_number() -> None:
+    """Of a fact that is a plain number too: rounded, with its unit."""
+    assert write(59_999.5, "money", FactSpec("deal.size", FactType.NUMBER, "", "", "crm", unit="EUR")) == "60,000 EUR"
+    assert write(59_999.5, "money", None) == "60,000"
+
+
 def test_a_fact_that_is_gone_from_the_catalog_is_still_written(catalog: Mapping[str, FactSpec]) -> None:
     """An old card must not stop the run."""
     assert render("{{ gone.fact }} of {{ gone.other }}", {"gone.fact": 12.0}, catalog) == "12.0 of not known"
