@@ -14,7 +14,16 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from steward.engine.editor_schema import USAGE, playbook_schema
-from steward.engine.field_table import FIELD_TABLE, MODIFIER_TABLE, NEEDED, RUNG_TABLE, STEP_TABLE, FieldDoc, names
+from steward.engine.field_table import (
+    FIELD_TABLE,
+    MODIFIER_TABLE,
+    NEEDED,
+    RUNG_TABLE,
+    STEP_TABLE,
+    TRIGGER_TABLE,
+    FieldDoc,
+    names,
+)
 from steward.engine.load import examine, load_playbook, playbook_files
 from steward.facts.catalog import catalog as whole_catalog
 from steward.model.facts import FactSpec
@@ -241,3 +250,12 @@ def test_the_example_of_every_field_of_a_rung_is_right(doc: FieldDoc) -> None:
 
 def _quoted(shape: str) -> str:
     return shape if shape.startswith("[") else json.dumps(shape)
+
+
+@pytest.mark.parametrize("doc", [doc for doc in TRIGGER_TABLE if doc.fields], ids=lambda each: each.name)
+def test_the_example_of_a_trigger_is_that_of_its_fields(doc: FieldDoc) -> None:
+    """The page shows both, one below the other."""
+    inside = ", ".join(f"{each.name}: {each.shape}" for each in doc.fields)
+
+    assert doc.shape == f"{{{doc.name}: {{{inside}}}}}"
+    assert faults(f"id: a\ntitle: A\nwhy: B\ntrigger: {doc.shape}\ndo: [{{wait: 1d}}]\n") == []
