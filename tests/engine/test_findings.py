@@ -50,6 +50,15 @@ def test_what_does_not_print_is_not_printed() -> None:
     assert under_the_carets(lines) == "?"
 
 
+def test_the_first_line_is_drawn_too_and_none_where_there_is_none() -> None:
+    """Most of what is wrong in a short file stands in its first line."""
+    findings = Findings("it.yaml", "abc")
+    for mark in (Mark(1, 2), Mark(2, 1), Mark(0, 1)):
+        findings.error("STW103", mark, "it is wrong")
+
+    assert [each.source for each in findings.found] == ["abc", "", ""]
+
+
 def test_the_carets_end_with_the_line() -> None:
     """A place that says it is longer than its line is drawn to the end of it; one behind it is one caret."""
     assert drawn("short", 3, 99)[4] == "  |   ^^^"

@@ -42,7 +42,7 @@ def test_a_value_has_one_way_of_being_written_and_is_read_back(value: float, spe
 
 
 @pytest.mark.parametrize(("values", "op", "text"), [
-    (("smb",), "==", "smb"), (("Food, drink",), "==", '"Food, drink"'), (('the "best"',), "==", '"the "best""'),
+    (("smb",), "==", "smb"), (("Food, drink",), "==", '"Food, drink"'), (('the "best"',), "==", '"the "best""'), (('x", "y',), "==", '"x", "y"'),
     (("Food, drink", "it's"), "in", '["Food, drink", "it\'s"]'), (('x", "y',), "in", "['x\", \"y']"),
 ])
 def test_a_text_stands_in_quotes_where_it_would_be_read_otherwise(values: tuple[str, ...], op: str, text: str) -> None:
