@@ -200,14 +200,16 @@ def chosen(
     those of files that name the module, and of these the best of each file, the second best of each, …."""
     def hope(test: str) -> float:
         """High where a test reaches much of the module and little else, has killed there, and is quick."""
-        aim = len(reach.lines[test][change.module]) ** 2 / sum(map(len, reach.lines[test].values()))
+        aim = len(reach.lines[test].get(change.module, ())) ** 2 / max(sum(map(len, reach.lines[test].values())), 1)
         return aim * (1 + kills.get((change.module, test), 0)) / (0.05 + reach.seconds[test])
 
     tests = sorted(reach.tests(change), key=hope, reverse=True)
-    if in_turn:
+    if in_turn:                                     # a table is read without running a line of its module
+        known, files = {*tests}, {test.split("::")[0] for test in reach.lines}
+        named = {file for file in files if Path(file).exists() and Path(change.module).stem in Path(file).read_text()}
+        tests += [test for test in reach.lines if test not in known and test.split("::")[0] in named]
         before = Counter[str]()
         places = {test: before.update([test.split("::")[0]]) or before[test.split("::")[0]] for test in tests}
-        named = {file for file in before if Path(change.module).stem in Path(file).read_text()}
         tests.sort(key=lambda test: (not change.word or change.word not in test, test.split("::")[0] not in named, places[test]))
     spent, taken = 0.0, list[str]()
     for test in tests:
