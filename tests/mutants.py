@@ -22,6 +22,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -359,12 +360,14 @@ def _summary(known: list[Mutant], survivors: list[Mutant], fresh: list[Mutant]) 
 
 
 def _table(known: list[Mutant], survivors: list[Mutant], accepted: dict[str, str], said: str, asked: argparse.Namespace) -> str:
+    commit = subprocess.run(["git", "rev-parse", "--short=8", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     lines = ["# Mutants of the engine", "",
+             f"Of commit {commit.stdout.strip() or 'unknown'}.",
              f"`python tests/mutants.py --most {asked.most} --seed {asked.seed}`, then `--table` with the same: {said}.",
              "A sample: of each module at most so many mutants, drawn with the seed. A mutant runs the tests of tests/engine",
              "and tests/laws that reach its line, a few CPU seconds of them at most (`--within`), so one that others would kill",
-             "counts as a survivor here. What was drawn and is not counted was not run yet: most of it are lines that run at",
-             "import, which cost the most. Line numbers are those of the run.", "", "| module | sampled | killed | % |", "|---|---:|---:|---:|"]
+             "counts as a survivor here. What is accepted counts as a survivor too, and its reason stands below. What was",
+             "drawn and is not counted was not run. Line numbers are those of the run.", "", "| module | sampled | killed | % |", "|---|---:|---:|---:|"]
     left = {mutant.module: 0 for mutant in known}
     for mutant in survivors:
         left[mutant.module] += 1
