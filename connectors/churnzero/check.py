@@ -14,7 +14,7 @@ from steward.model.errors import AccessDenied, StewardError
 def check(client: Client, settings: ChurnZeroSettings) -> Sequence[Finding]:
     """Reads one row of each entity; writes nothing, as ChurnZero has no call that only asks."""
     return [*_reading(client, settings), Finding(
-        "attributes and events can be written", settings.app_key is not None,
+        "app_key is set (only a write shows whether it is right)", settings.app_key is not None,
         "Set app_key: Admin, Application Keys, New App Key.")]
 
 

@@ -15,4 +15,6 @@ def check(settings: MakeSettings) -> Sequence[Finding]:
     if settings.url is None:
         return [Finding("no url is set: no playbook can call it; listeners are told all the same", True),
                 incoming]
-    return [reachable("make", settings.url, allow_private=settings.allow_private), incoming]
+    key = Finding("api_key: only a call shows whether it is the webhook's", True)
+    return [reachable("make", settings.url, allow_private=settings.allow_private), *([key] if settings.api_key else []),
+            incoming]

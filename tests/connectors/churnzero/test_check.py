@@ -33,6 +33,7 @@ def test_what_is_missing_is_named() -> None:
         seen = findings(sandbox, app_key=None, modified={"contacts": "ChangedOn"})
 
         assert "Bulk Read of Task" in seen["Task may be read"].remedy
+        assert "answered 403" in seen["Task may be read"].remedy
         assert "ChangedOn" in seen["Contact may be read"].remedy
-        assert "app_key" in seen["attributes and events can be written"].remedy
+        assert "app_key" in seen["app_key is set (only a write shows whether it is right)"].remedy
         assert not findings(sandbox, rest=None)["nothing is read, and whether an event is there cannot be asked"].ok
