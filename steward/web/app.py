@@ -22,6 +22,11 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+_ABOUT = """What is known of a customer and why, and what follows. Press **Authorize** and paste a token of
+`web.tokens` in steward.yaml. A customer is named by our id, by the id that another system knows it by, by its domain or
+its name. What is not known is `null`, with the reason, and never 0. Webhooks at `/hooks/CONNECTION` are verified by
+their own secret, not by the token."""
+
 
 def create_app(hub: Hub) -> FastAPI:
     """The application over `hub`; its worker lives as long as it serves."""
@@ -33,7 +38,8 @@ def create_app(hub: Hub) -> FastAPI:
         yield
         worker.stop()
 
-    app: FastAPI = FastAPIOffline(title="Steward", version=__version__, lifespan=lifespan, redoc_url=None)
+    app: FastAPI = FastAPIOffline(
+        title="Steward", version=__version__, description=_ABOUT, lifespan=lifespan, redoc_url=None)
     app.state.hub, app.state.worker = hub, worker
     problems.install(app)
     app.include_router(cs_ops.router)
