@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, text
 
 from steward.contracts import SourceField
+from steward.kit.untrusted import plain
 from steward.store import notices
 from steward.store.instants import from_text, to_text
 from steward.store.notices import Notice, What
@@ -22,7 +23,7 @@ _PUT = text("""
         kind = excluded.kind, "values" = excluded."values", changed_at = excluded.changed_at,
         gone_at = excluded.gone_at
 """)
-MOST_SHOWN = 5
+MOST_SHOWN, MOST_NAMED = 5, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def see(
     for each in list_(tx, connection, stream):
         known.setdefault(each.object, {})[each.field] = each
     rows, said = [], []
-    for name, fields in schema.items():
+    for name, fields in _storable(schema).items():
         before = known.get(name, {})
         for field, is_now in fields.items():
             was = before.get(field)
@@ -87,6 +88,14 @@ def list_(tx: Connection, connection: str | None = None, stream: str | None = No
     ), key=lambda each: (each.connection, each.stream, each.object, each.field))
 
 
+def _storable(schema: Mapping[str, Mapping[str, SourceField]]) -> dict[str, dict[str, SourceField]]:
+    """With names as they are kept: a column of a file may be called anything, and is compared with what is kept."""
+    return {plain(name)[:MOST_NAMED]: {
+        plain(field)[:MOST_NAMED]: SourceField(plain(about.kind), tuple(map(plain, about.values)))
+        for field, about in fields.items()
+    } for name, fields in schema.items()}
+
+
 def _differences(was: Known | None, is_now: SourceField) -> Iterator[tuple[What, str]]:
     if was is None or was.gone_at is not None:
         yield What.NEW_FIELD, f'a new field of type "{is_now.kind}"; map it in the settings if it is wanted'
@@ -104,7 +113,7 @@ def _row(  # noqa: PLR0917  the columns of one row
     connection: str, stream: str, name: str, field: str, about: SourceField, now: datetime, *, gone: bool,
 ) -> dict[str, str | None]:
     return {
-        "connection": connection, "stream": stream, "object": name[:255], "field": field[:255], "kind": about.kind,
+        "connection": connection, "stream": stream, "object": name, "field": field, "kind": about.kind,
         "values": json.dumps(about.values, ensure_ascii=True), "now": to_text(now),
         "gone_at": to_text(now) if gone else None,
     }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from steward.contracts import SourceField
 from steward.store import notices, source_fields
 from steward.store.database import Database
+from steward.store.notices import What
 
 TEXT, LIST = SourceField("string"), SourceField("picklist", ("gold", "silver"))
 
@@ -58,3 +61,16 @@ def test_an_object_that_is_not_named_is_not_judged(database: Database, now: date
 
     assert said == [("new_field", "b.csv.arr")]
     assert known == [("a.csv", "id", None), ("b.csv", "arr", None), ("b.csv", "id", None)]
+
+
+@pytest.mark.parametrize("hostile", ["x" * 300, "a\x00b", "half \ud800"])
+def test_a_name_that_no_database_holds_is_kept_as_far_as_it_can_be(database: Database, now: datetime, hostile: str) -> None:
+    """A column of a file may be called anything: it must stop no page, and be news once only."""
+    schema = {"file.csv": {"id": SourceField("text"), hostile: SourceField(hostile, (hostile,))}}
+    with database.write() as tx:
+        source_fields.see(tx, "files", "accounts", {"file.csv": {"id": SourceField("text")}}, now)
+        for _ in range(3):
+            source_fields.see(tx, "files", "accounts", schema, now)
+        said = [each.what for each in notices.list_(tx)]
+
+    assert said == [What.NEW_FIELD]
