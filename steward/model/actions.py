@@ -10,7 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, NewType
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from steward.model.words import storable
 
 IdempotencyKey = NewType("IdempotencyKey", str)
 """Names one action for ever: playbook id / account id / enrollment / step / occurrence."""
@@ -262,3 +264,8 @@ class Receipt(_Noun):
     url: str | None = None
     delivered_at: datetime
     found: bool = False                     # True where `find` met it instead of `deliver` making it
+
+    @field_validator("external_id", "url")
+    @classmethod
+    def _storable(cls, told: str | None) -> str | None:
+        return told if told is None else storable(told)     # the vendor says it, and it was done: it must be kept

@@ -15,9 +15,17 @@
 
 from __future__ import annotations
 
+from steward.model.words import storable
+
 
 class StewardError(Exception):
-    """Anything that Steward says in words; `str(error)` is the whole message and holds no secret."""
+    """Anything that Steward says in words; `str(error)` is the whole message and holds no secret.
+
+    It may quote a vendor: what no database can hold (NUL, half a character) is replaced.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(storable(message))
 
 
 class ConfigError(StewardError):

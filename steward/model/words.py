@@ -28,3 +28,8 @@ def meant_or_all(word: str, known: Iterable[str]) -> str:
         return f'. Did you mean "{found}"?'
     more = f" and {len(there) - _MOST_LISTED} more" if len(there) > _MOST_LISTED else ""
     return f". There are: {', '.join(there[:_MOST_LISTED]) or 'none'}{more}."
+
+
+def storable(said: str) -> str:
+    """`said` without what PostgreSQL, or any database, cannot hold: NUL, and halves of characters."""
+    return said.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

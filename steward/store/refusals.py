@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, text, update
 
 from steward.model.records import Refusal
+from steward.model.words import storable
 from steward.store import bulk, notices
 from steward.store.instants import from_text, to_text
 from steward.store.notices import Notice, What
@@ -133,13 +134,13 @@ def _rows(
 ) -> dict[str, dict[str, str | None]]:
     rows: dict[str, dict[str, str | None]] = {}
     for found in refused:
-        place, reason = _plain(found.where)[:255], _plain(found.reason)
+        place, reason = storable(found.where)[:255], storable(found.reason)
         if place in rows:
             rows[place]["reason"] = f"{rows[place]['reason']}; {found.field}: {reason}"
             continue
         rows[place] = {
             "connection": connection, "stream": stream, "place": place, "now": to_text(now), "reason": reason,
-            "field": found.field and _plain(found.field)[:128],
+            "field": found.field and storable(found.field)[:128],
         }
     return rows
 
@@ -160,8 +161,3 @@ def _of(connection: str, stream: str) -> ColumnElement[bool]:
 def _id_in(place: str) -> str:
     """The record's id in a place ("Account 001…"), after its kind; what else stands there is no record's id."""
     return place.partition(" ")[2]
-
-
-def _plain(said: str) -> str:
-    """PostgreSQL holds neither NUL nor half a character."""
-    return said.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -14,7 +14,8 @@ import pytest
 
 from steward.contracts import Connection
 from steward.kit.sandbox import Fault
-from steward.model.errors import ConfigError
+from steward.model.actions import Receipt
+from steward.model.errors import ConfigError, RecordRejected
 from steward.pipeline.deliver import DeliverReport, deliver
 from steward.pipeline.sending import SCHEDULE_S, delay_s
 from steward.store import outbox, receipts
@@ -389,6 +390,24 @@ def test_what_waits_for_a_connection_that_is_gone_expires(bench: Bench) -> None:
     report = bench.deliver_later(7200)
     assert (report.expired, bench.stored(late).state) == (1, "expired")
     assert bench.stored(row("gone", step=1)).state == "pending"
+
+
+@pytest.mark.parametrize("words", ["no \x00", "no \ud800"])
+def test_a_vendors_words_that_no_database_holds_stop_nobody(database: Any, words: str) -> None:
+    """Its answer goes into the trouble of the row; where that cannot be written, no other row goes out either."""
+    class Odd:
+        def deliver(self, action: Any, key: str) -> Receipt:
+            raise RecordRejected(words)
+
+        def find(self, action: Any, key: str) -> None:
+            return None
+
+    with database.write() as tx:
+        outbox.add(tx, [row("keyed")])
+    report = deliver(database, {"keyed": Connection(sink=Odd())}, three.connectors(), lambda: NOW, lambda _: None)
+
+    assert report.failed == 1
+    assert Receipt(external_id="a\x00b", delivered_at=NOW).external_id == "a\N{REPLACEMENT CHARACTER}b"
 
 
 def test_what_a_connection_cannot_do_is_a_dead_letter(bench: Bench) -> None:
