@@ -153,7 +153,7 @@ def _private_folder(folder: Path) -> None:
     """What customers told us is nobody else's: the folder is made 0700."""
     try:
         if not folder.is_dir():
-            folder.mkdir(parents=True, mode=0o700)
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)    # another process may have been faster
     except OSError as error:
         raise ConfigError(f'the data directory "{folder}" cannot be made: {error.strerror}') from None
 
