@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from connectors.gainsight.client import Client
-from connectors.gainsight.reading import text
 from connectors.gainsight.schema import Schema, Schemas
 from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.shapes import SHAPES
@@ -14,6 +13,7 @@ from connectors.gainsight.sink import CTA_TYPES, PLAN_TYPE, REASON
 from connectors.gainsight.source import OPTIONAL, object_of
 from connectors.gainsight.walking import Walker
 from steward.contracts import Finding
+from steward.kit.reading import text
 from steward.model.errors import AccessDenied, RecordRejected, StewardError, Unavailable
 
 _KEY = ('Make a key in Administration, Connectors, Gainsight API ("Access Key"), and put it in access_key; a new key '

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from connectors.gainsight import reading
 from connectors.gainsight.client import Row
+from connectors.gainsight.reading import BY_DATA_TYPE, BY_FIELD, BY_TYPE, without_tags
 from connectors.gainsight.schema import Field, Schemas
 from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.shapes import ABANDONED, GROUP, NO_CONTACT, SHAPES
+from steward.kit import reading
 from steward.model.money import Money
 from steward.model.records import FIELDS, FieldType, Noun, Record, Refusal, Value
 
@@ -112,7 +113,7 @@ class Reader:
         try:
             if kind is FieldType.MONEY:
                 return Money(reading.number(raw), self._currency(told))
-            read: _Read = reading.BY_FIELD.get((self.noun, ours), reading.BY_TYPE[kind])
+            read: _Read = BY_FIELD.get((self.noun, ours), BY_TYPE[kind])
             return read(label(raw, field))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
@@ -178,7 +179,7 @@ class Reader:
 
 def key_in(comments: Any) -> str:
     """The idempotency key in a CTA's comments or a plan's text; "" where there is none."""
-    found = _KEY.search(reading.without_tags(comments))
+    found = _KEY.search(without_tags(comments))
     return found[1] if found else ""
 
 
@@ -195,7 +196,7 @@ def _typed(raw: Any, field: Field) -> Value | None:
         return None
     if field.labels:
         return reading.text(label(raw, field))
-    return reading.BY_DATA_TYPE.get(field.data_type, reading.text)(raw)
+    return BY_DATA_TYPE.get(field.data_type, reading.text)(raw)
 
 
 def _first(told: Mapping[str, Any], paths: Mapping[str, Field]) -> tuple[Any, str, Field | None]:

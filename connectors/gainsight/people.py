@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connectors.gainsight.client import Client, Row
-from connectors.gainsight.reading import text
 from connectors.gainsight.settings import GainsightSettings
+from steward.kit.reading import text
 from steward.model.errors import RecordRejected
 
 

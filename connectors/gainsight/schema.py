@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.gainsight.client import Client, Row, dicts
-from connectors.gainsight.reading import text
+from steward.kit.reading import text
 
 _PICKED = ("PICKLIST", "MULTISELECTDROPDOWNLIST", "DROPDOWN")
 

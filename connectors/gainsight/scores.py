@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.gainsight import reading
 from connectors.gainsight.client import Client, Row
+from connectors.gainsight.reading import slug
 from connectors.gainsight.schema import Schemas
 from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.walking import Walker
+from steward.kit import reading
 from steward.model.records import Value
 
 OBJECT = "scorecard_fact"
@@ -37,8 +38,8 @@ class Scores:
                     told = {name.lower(): value for name, value in row.items()}
                     company, measure = (reading.text(told.get(name)) for name in ("companyid", _MEASURE.lower()))
                     value = _value(told)
-                    if company and reading.slug(measure) and value is not None:
-                        scores.setdefault(company, {})[f"custom.score_{reading.slug(measure)}"] = value
+                    if company and slug(measure) and value is not None:
+                        scores.setdefault(company, {})[f"custom.score_{slug(measure)}"] = value
         return scores
 
 

@@ -9,10 +9,10 @@ from connectors.gainsight import answers
 from connectors.gainsight.client import Client, Condition
 from connectors.gainsight.mapping import MARKER, key_in
 from connectors.gainsight.people import People
-from connectors.gainsight.reading import text
 from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.updates import Updates
 from steward.contracts import Tools
+from steward.kit.reading import text
 from steward.kit.untrusted import plain
 from steward.model.actions import (
     Action,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.gainsight import reading
 from connectors.gainsight.client import MOST_ON_COCKPIT_PAGE, Absent, Client, Refused, Row
 from connectors.gainsight.cursor import Place, Walk, read
 from connectors.gainsight.mapping import Reader
@@ -16,6 +15,7 @@ from connectors.gainsight.settings import GainsightSettings
 from connectors.gainsight.shapes import CTAS, LOG, SHAPES
 from connectors.gainsight.walking import Walker
 from steward.contracts import Cursor, Page, SourceField, Tools
+from steward.kit import reading
 from steward.model.errors import AccessDenied
 from steward.model.records import Record, Refusal
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.gainsight import reading
+from connectors.gainsight.reading import day
 from connectors.gainsight.schema import Field
+from steward.kit import reading
 from steward.model.errors import RecordRejected
 
 _NUMBERS = ("NUMBER", "PERCENTAGE", "CURRENCY")
@@ -24,7 +25,7 @@ def written(value: str, field: Field) -> object:
         if field.data_type == "BOOLEAN":
             return reading.truth(value)
         if field.data_type == "DATE":
-            return reading.day(value).isoformat()
+            return day(value).isoformat()
         if field.data_type == "DATETIME":
             return reading.instant(value).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     except ValueError as error:
@@ -56,7 +57,7 @@ def held(raw: object, field: Field) -> object:
         if field.data_type == "BOOLEAN":
             return reading.truth(raw)
         if field.data_type == "DATE":
-            return reading.day(raw).isoformat()
+            return day(raw).isoformat()
         if field.data_type == "DATETIME":
             return reading.instant(raw).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     except ValueError:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.gainsight.client import Client, Condition, Row
 from connectors.gainsight.cursor import Walk
-from connectors.gainsight.reading import instant, text
+from steward.kit.reading import instant, text
 from steward.model.errors import Unavailable
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from connectors.gainsight_px.client import BEGINNING, Client
 from connectors.gainsight_px.mapping import modified_at
-from connectors.gainsight_px.reading import milliseconds
 from connectors.gainsight_px.settings import GainsightPxSettings
 from connectors.gainsight_px.shapes import (
     ACCOUNTS,
@@ -21,6 +20,7 @@ from connectors.gainsight_px.shapes import (
     Listing,
 )
 from steward.contracts import Finding, Tools
+from steward.kit.reading import milliseconds
 from steward.model.errors import AccessDenied, StewardError, Unavailable
 
 _READ = "The key needs the permission Read: Administration, REST API."

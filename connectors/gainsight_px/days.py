@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.gainsight_px.client import Client, Row, ScrollLost
-from connectors.gainsight_px.reading import instant, text
 from connectors.gainsight_px.settings import GainsightPxSettings
 from connectors.gainsight_px.shapes import CUSTOM_EVENTS, FEATURE_EVENTS, SESSIONS
+from steward.kit.reading import instant, text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.gainsight_px import reading
 from connectors.gainsight_px.client import Row
+from connectors.gainsight_px.reading import BY_FIELD, BY_TYPE
 from connectors.gainsight_px.settings import GainsightPxSettings
 from connectors.gainsight_px.shapes import PERSON, SHAPES
+from steward.kit import reading
 from steward.model.records import FIELDS, Noun, Record, Refusal, Value
 
 _Read = Callable[[Row], Value | None]
@@ -71,7 +72,7 @@ class Reader:
         if ours == "arr":
             raise ValueError(f"{path}: PX keeps no currency with an amount. Take it over as custom.arr instead")
         try:
-            read = reading.BY_FIELD.get((noun, ours), reading.BY_TYPE[FIELDS[noun][ours]])
+            read = BY_FIELD.get((noun, ours), BY_TYPE[FIELDS[noun][ours]])
             return read(raw)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None

@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 from connectors.gainsight_px import sandbox_rows as lists
 from connectors.gainsight_px import sandbox_seed
-from connectors.gainsight_px.reading import milliseconds
 from connectors.gainsight_px.sandbox_rows import BadRequest, Row
 from connectors.gainsight_px.sandbox_stir import stir
 from connectors.gainsight_px.settings import MOST_DAYS, MOST_ROWS
 from connectors.gainsight_px.shapes import CUSTOM, READ_ONLY
+from steward.kit.reading import milliseconds
 from steward.kit.sandbox import Effect, Reply, Request, Sandbox, route
 from steward.model.actions import Action, UpdateRecord
 

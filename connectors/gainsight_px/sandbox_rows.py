@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connectors.gainsight_px.reading import instant, milliseconds
+from steward.kit.reading import instant, milliseconds
 
 Row = dict[str, Any]
 _TERM = re.compile(r"([\w.]+)(==|!=|<=|>=|!~|<|>|~)(.*)", re.DOTALL)

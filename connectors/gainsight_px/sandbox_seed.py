@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.gainsight_px.reading import milliseconds
+from steward.kit.reading import milliseconds
 
 Row = dict[str, Any]
 TAG = "AP-SANDBOX-2"

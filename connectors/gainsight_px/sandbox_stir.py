@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.gainsight_px.reading import milliseconds
 from connectors.gainsight_px.sandbox_seed import TAG, attribute, event
+from steward.kit.reading import milliseconds
 
 if TYPE_CHECKING:
     from connectors.gainsight_px.sandbox import GainsightPxSandbox

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from connectors.gainsight_px.client import Client, no_account
 from connectors.gainsight_px.mapping import found
-from connectors.gainsight_px.reading import instant, milliseconds, number, text, truth, whole
 from connectors.gainsight_px.shapes import CUSTOM, NUMBER, READ_ONLY, TIME, TRUTH, WHOLE, WRITABLE
 from steward.contracts import Tools
+from steward.kit.reading import instant, milliseconds, number, text, truth, whole
 from steward.model.actions import Action, IdempotencyKey, Receipt, UpdateRecord
 from steward.model.errors import RecordRejected
 

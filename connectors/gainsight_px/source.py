@@ -11,10 +11,10 @@ import orjson
 from connectors.gainsight_px.client import BEGINNING, Client, Row, Scroll, ScrollLost
 from connectors.gainsight_px.days import Days, days_since
 from connectors.gainsight_px.mapping import Reader, modified_at
-from connectors.gainsight_px.reading import instant, milliseconds
 from connectors.gainsight_px.settings import GainsightPxSettings
 from connectors.gainsight_px.shapes import CUSTOM, SHAPES
 from steward.contracts import Cursor, Page, SourceField, Tools
+from steward.kit.reading import instant, milliseconds
 from steward.model.errors import ConfigError, GiveUp
 from steward.model.records import Record, Refusal
 

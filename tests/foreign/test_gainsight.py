@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from connectors.gainsight_px.reading import milliseconds
 from connectors.gainsight_px.sandbox import KEY, GainsightPxSandbox
 from connectors.gainsight_px.sandbox_seed import DAYS
+from steward.kit.reading import milliseconds
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ACCOUNTS = 250                              # the tap asks for 100 at once, whatever it is told
